@@ -1,0 +1,78 @@
+package llmproxy
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+func init() { caddy.RegisterModule(new(adminAPI)) }
+
+// adminAPI adds GET /llm_proxy/status to Caddy's admin API.
+type adminAPI struct{}
+
+// CaddyModule returns the Caddy module information.
+func (*adminAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "admin.api.llm_proxy", New: func() caddy.Module { return new(adminAPI) }}
+}
+
+// Routes are the paths below the admin endpoint.
+func (a *adminAPI) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{{Pattern: "/llm_proxy/status", Handler: caddy.AdminHandlerFunc(a.status)}}
+}
+
+// statusReport is what GET /llm_proxy/status answers. It holds no secret.
+type statusReport struct {
+	Handlers []handlerStatus `json:"handlers"`
+}
+
+type handlerStatus struct {
+	ID        string           `json:"id,omitempty"`
+	InFlight  int64            `json:"in_flight"`
+	Providers []providerStatus `json:"providers"`
+	Models    []string         `json:"models"`
+}
+
+type providerStatus struct {
+	Name   string   `json:"name"`
+	Type   string   `json:"type"`
+	Models []string `json:"models,omitempty"`
+}
+
+// status looks the app up at each request: after a failed reload the admin
+// routes belong to a config that never came into use.
+func (*adminAPI) status(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet {
+		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s is not allowed here", r.Method)}
+	}
+	report := statusReport{Handlers: []handlerStatus{}}
+	if app := active(); app != nil {
+		report = app.status()
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(report)
+}
+
+func (a *App) status() statusReport {
+	handlers := a.list()
+	report := statusReport{Handlers: make([]handlerStatus, 0, len(handlers))}
+	for _, h := range handlers {
+		g := h.acquire()
+		if g == nil {
+			continue
+		}
+		// Not counted: the generation itself and this look at it.
+		status := handlerStatus{ID: h.ID, InFlight: g.users.Load() - 2, Models: g.gateway.Routes.Models()}
+		for _, u := range g.gateway.Routes.Upstreams() {
+			status.Providers = append(status.Providers, providerStatus{Name: u.Name, Type: u.Type(), Models: u.Base().Models})
+		}
+		g.release()
+		report.Handlers = append(report.Handlers, status)
+	}
+	return report
+}
+
+// Interface guard
+var _ caddy.AdminRouter = (*adminAPI)(nil)

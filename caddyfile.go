@@ -1,0 +1,364 @@
+package llmproxy
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddyllm/llmproxy/internal/directive"
+	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/routing"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption(appName, parseGlobalOption)
+	httpcaddyfile.RegisterHandlerDirective(appName, parseDirective)
+	httpcaddyfile.RegisterDirectiveOrder(appName, httpcaddyfile.Before, "handle")
+}
+
+// parseGlobalOption reads the global block, which is the app.
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		return nil, d.Err("llm_proxy stands twice in the global options: put both into one block")
+	}
+	app := new(App)
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	handler := new(Handler)
+	err := handler.UnmarshalCaddyfile(h.Dispenser)
+	return handler, err
+}
+
+// UnmarshalCaddyfile reads a block, global or in a site. Syntax:
+//
+//	llm_proxy [<matcher>] {
+//		id        <name>
+//		config    <file.yaml>
+//		surface   openai health
+//		providers env
+//
+//		provider <name> [<type>] {
+//			base_url  <url>
+//			api_key   <secret>...
+//			header    <name> <value>
+//			models    <id or glob>...
+//			transport <module> { … }
+//		}
+//
+//		model <name or glob> [<provider>/<model>...] {
+//			to       <provider>/<model> [weight <n>] [priority <n>]
+//			policy   first|weighted|round_robin
+//			fallback <model>...
+//			retries  <n>
+//		}
+//
+//		auth [anonymous] {
+//			key <id> <secret|digest> {
+//				models <glob>...
+//			}
+//			origins <origin>...
+//		}
+//
+//		stream {
+//			heartbeat <duration>|off
+//		}
+//		retries  <n>
+//		max_body <size>
+//	}
+func (c *Config) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the directive
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	block := directive.Block{Dispenser: d}
+	for d.NextBlock(0) {
+		if err := c.readLine(&block); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) readLine(b *directive.Block) error {
+	switch name := b.Val(); name {
+	case "provider":
+		return c.readProvider(b.Dispenser)
+	case "model":
+		return c.readModel(b.Dispenser)
+	default:
+		if err := b.Once(); err != nil {
+			return err
+		}
+		return c.readOption(b.Dispenser, name)
+	}
+}
+
+func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
+	switch name {
+	case "id":
+		return directive.One(d, &c.ID)
+	case "config":
+		return directive.One(d, &c.ConfigFile)
+	case "surface":
+		return directive.Some(d, &c.Surface)
+	case "providers":
+		var from []string
+		if err := directive.Some(d, &from); err != nil {
+			return err
+		}
+		if len(from) != 1 || from[0] != discoverEnv {
+			return d.Errf("providers takes the word %s", discoverEnv)
+		}
+		c.Discover = from
+		return nil
+	case "auth":
+		return c.readAuth(d)
+	case "stream":
+		return c.readStream(d)
+	case "retries":
+		return directive.Count(d, &c.Retries)
+	case "max_body":
+		return directive.Size(d, &c.MaxBody)
+	case "breaker", "cache", "log_payloads":
+		var off string
+		if err := directive.One(d, &off); err != nil || off != "off" {
+			return d.Errf("%s can only be off in this version", name)
+		}
+		return nil
+	}
+	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, stream, retries and max_body", name)
+}
+
+// readProvider reads provider <name> [<type>] { … }. The module reads the block.
+func (c *Config) readProvider(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	name, kind := args[0], args[len(args)-1]
+	if strings.ContainsAny(name, "/*{}") {
+		return d.Errf("provider name %q must not have any of / * { }", name)
+	}
+	if c.Providers[name] != nil {
+		return d.Errf("provider %q is defined twice", name)
+	}
+	id := providers.Namespace + "." + kind
+	if _, err := caddy.GetModule(id); err != nil {
+		return d.Errf("there is no provider type %q: the types are %s", kind, strings.Join(providerTypes(), ", "))
+	}
+	unm, err := caddyfile.UnmarshalModule(d, id)
+	if err != nil {
+		return err
+	}
+	provider, ok := unm.(providers.Provider)
+	if !ok {
+		return d.Errf("module %s (%T) is no provider", id, unm)
+	}
+	if c.Providers == nil {
+		c.Providers = make(map[string]json.RawMessage)
+	}
+	c.Providers[name] = caddyconfig.JSONModuleObject(provider, "provider", kind, nil)
+	c.ProviderOrder = append(c.ProviderOrder, name)
+	return nil
+}
+
+func (c *Config) readModel(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.ArgErr()
+	}
+	name := args[0]
+	if c.Models[name] != nil {
+		return d.Errf("model %q is defined twice", name)
+	}
+	model := new(Model)
+	for _, target := range args[1:] {
+		model.To = append(model.To, Target{Target: target})
+	}
+	block := directive.Block{Dispenser: d}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := model.readLine(&block); err != nil {
+			return err
+		}
+	}
+	if len(model.To) == 0 {
+		return d.Errf("model %q has no targets: write to <provider>/<model>", name)
+	}
+	if c.Models == nil {
+		c.Models = make(map[string]*Model)
+	}
+	c.Models[name] = model
+	return nil
+}
+
+func (m *Model) readLine(b *directive.Block) error {
+	name := b.Val()
+	if name == "to" {
+		return m.readTarget(b.Dispenser)
+	}
+	if err := b.Once(); err != nil {
+		return err
+	}
+	switch name {
+	case "policy":
+		var policy string
+		if err := directive.One(b.Dispenser, &policy); err != nil {
+			return err
+		}
+		if _, err := caddy.GetModule(routing.PolicyNamespace + "." + policy); err != nil {
+			return b.Errf("there is no selection policy %q", policy)
+		}
+		m.Policy = caddyconfig.JSON(map[string]string{"policy": policy}, nil)
+		return nil
+	case "fallback":
+		return directive.Some(b.Dispenser, (*[]string)(&m.Fallback))
+	case "retries":
+		return directive.Count(b.Dispenser, &m.Retries)
+	}
+	return b.Errf("unrecognized subdirective %q: a model takes to, policy, fallback and retries", name)
+}
+
+// readTarget reads to <provider>/<model> [weight <n>] [priority <n>].
+func (m *Model) readTarget(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args)%2 != 1 {
+		return d.ArgErr()
+	}
+	target := Target{Target: args[0]}
+	for i := 1; i < len(args); i += 2 {
+		n, err := strconv.Atoi(args[i+1])
+		if err != nil || n < 1 {
+			return d.Errf("%s must be a whole number from 1 on, not %q", args[i], args[i+1])
+		}
+		switch args[i] {
+		case "weight":
+			target.Weight = n
+		case "priority":
+			target.Priority = n
+		default:
+			return d.Errf("unrecognized word %q: a target takes weight and priority", args[i])
+		}
+	}
+	m.To = append(m.To, target)
+	return nil
+}
+
+// readAuth reads auth [anonymous] { key …, origins … }.
+func (c *Config) readAuth(d *caddyfile.Dispenser) error {
+	c.Auth = new(Auth)
+	for _, word := range d.RemainingArgs() {
+		if word != "anonymous" || c.Auth.Anonymous {
+			return d.Errf("unrecognized word %q: auth takes anonymous, once", word)
+		}
+		c.Auth.Anonymous = true
+	}
+	block := directive.Block{Dispenser: d}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		var err error
+		switch name := d.Val(); name {
+		case "key":
+			err = c.Auth.readKey(d)
+		case "origins":
+			if err = block.Once(); err == nil {
+				err = directive.Some(d, &c.Auth.Origins)
+			}
+		default:
+			err = d.Errf("unrecognized subdirective %q: auth takes key and origins", name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !c.Auth.Anonymous && len(c.Auth.Keys) == 0 {
+		return d.Err(errNoAuth.Error())
+	}
+	return nil
+}
+
+// readKey reads key <id> <secret|digest> { models … }. Errors do not quote the secret.
+func (a *Auth) readKey(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("a key is written: key <id> <secret or digest>")
+	}
+	id := args[0]
+	if a.Keys[id] != nil {
+		return d.Errf("key %q is defined twice", id)
+	}
+	key := new(Key)
+	if err := key.setSecret(args[1]); err != nil {
+		return d.Errf("key %q: %v", id, err)
+	}
+	block := directive.Block{Dispenser: d}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if d.Val() != "models" {
+			return d.Errf("unrecognized subdirective %q: a key takes models", d.Val())
+		}
+		if err := block.Once(); err != nil {
+			return err
+		}
+		if err := directive.Some(d, (*[]string)(&key.Models)); err != nil {
+			return err
+		}
+	}
+	if a.Keys == nil {
+		a.Keys = make(map[string]*Key)
+	}
+	a.Keys[id] = key
+	return nil
+}
+
+func (c *Config) readStream(d *caddyfile.Dispenser) error {
+	c.Stream = new(Stream)
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	block := directive.Block{Dispenser: d}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if d.Val() != "heartbeat" {
+			return d.Errf("unrecognized subdirective %q: stream takes heartbeat", d.Val())
+		}
+		if err := block.Once(); err != nil {
+			return err
+		}
+		var text string
+		if err := directive.One(d, &text); err != nil {
+			return err
+		}
+		if text == "off" {
+			c.Stream.Heartbeat = -1
+			continue
+		}
+		every, err := caddy.ParseDuration(text)
+		if err != nil || every <= 0 {
+			return d.Errf("heartbeat must be off or a positive duration such as 15s, not %q", text)
+		}
+		c.Stream.Heartbeat = caddy.Duration(every)
+	}
+	return nil
+}
+
+// UnmarshalCaddyfile reads the handler's block.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return h.Config.UnmarshalCaddyfile(d)
+}
+
+// UnmarshalCaddyfile reads the global block.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return a.Config.UnmarshalCaddyfile(d) }
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*App)(nil)
+	_ caddyfile.Unmarshaler = (*Handler)(nil)
+)

@@ -1,0 +1,274 @@
+package llmproxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddyllm/llmproxy/auth"
+	"github.com/caddyllm/llmproxy/providers"
+)
+
+// Config is what the global options, a site's block and a YAML file can all
+// say. Names of all three live together: a name defined twice is an error.
+// Options that are no names replace those of the outer place whole: a file's
+// replace its block's, a site's replace the global ones.
+type Config struct {
+	// Names this place for the admin API: /id/<name>/ reaches it.
+	ID string `json:"@id,omitempty"`
+
+	// A YAML file with more of the same. It is watched: an edit takes effect
+	// within two seconds, a bad one is refused and logged, and the last good
+	// one stays.
+	ConfigFile string `json:"config,omitempty"`
+
+	// Which paths the gateway claims: openai, health. Default: all of them.
+	Surface []string `json:"surface,omitempty"`
+
+	// Where else to find providers. The only place is env: every provider whose
+	// usual environment variable is set, under the name of its type. Default:
+	// env if no provider is declared anywhere, otherwise nowhere.
+	Discover providers.Strings `json:"discover,omitempty"`
+
+	// The providers, by the names that models address them with.
+	Providers map[string]json.RawMessage `json:"providers,omitempty" caddy:"namespace=llm_proxy.providers inline_key=provider"`
+
+	// The order in which providers are asked whether they serve a bare model
+	// name. Default: by name.
+	ProviderOrder []string `json:"provider_order,omitempty"`
+
+	// The models that clients ask for, by name or glob, and what is behind them.
+	Models map[string]*Model `json:"models,omitempty"`
+
+	// Who may call. It must be said somewhere: open access is a choice.
+	Auth *Auth `json:"auth,omitempty"`
+
+	// How streams are written.
+	Stream *Stream `json:"stream,omitempty"`
+
+	// How many attempts may follow the first, fallbacks included. Default: 2.
+	Retries *int `json:"retries,omitempty"`
+
+	// The largest request, in bytes after decoding. Default: 33554432 (32 MiB).
+	MaxBody int64 `json:"max_body,omitempty"`
+}
+
+// Model is an alias: a name that clients ask for and the targets behind it.
+type Model struct {
+	// The targets, each <provider>/<model>. In a model whose name has a *, a *
+	// here stands for what that one matched.
+	To []Target `json:"to,omitempty"`
+
+	// How to choose among targets: a module of llm_proxy.selection_policies, or
+	// its name. Default: weighted if a target has a weight, otherwise first.
+	Policy json.RawMessage `json:"policy,omitempty" caddy:"namespace=llm_proxy.selection_policies inline_key=policy"`
+
+	// The models to try once every target is spent. The caller needs the right
+	// to each of them.
+	Fallback providers.Strings `json:"fallback,omitempty"`
+
+	// How many attempts may follow the first, fallbacks included. Default: the
+	// gateway's.
+	Retries *int `json:"retries,omitempty"`
+}
+
+// Target is one model of one provider.
+type Target struct {
+	// The target, as <provider>/<model>.
+	Target string `json:"target,omitempty"`
+
+	// How often it is chosen, relative to the others. Default: 1.
+	Weight int `json:"weight,omitempty"`
+
+	// Targets of a lower number are tried before those of a higher one. Default: 0.
+	Priority int `json:"priority,omitempty"`
+}
+
+// Auth says who may call.
+type Auth struct {
+	// Lets in calls without a credential, except from web pages whose origin is
+	// not listed. Default: false.
+	Anonymous bool `json:"anonymous,omitempty"`
+
+	// The client keys, by id. The id shows in logs; the secret does not.
+	Keys map[string]*Key `json:"keys,omitempty"`
+
+	// Origins of web pages that may call without a credential, such as
+	// https://app.example.com, or * for any.
+	Origins []string `json:"origins,omitempty"`
+}
+
+// Key is one client key.
+type Key struct {
+	// The SHA-256 of the secret, as sha256:<64 hexadecimal digits>.
+	Digest string `json:"digest,omitempty"`
+
+	// The secret as a placeholder, such as {env.APP_KEY} or {file./run/secrets/app}.
+	// A secret that stands in a Caddyfile or YAML file becomes its digest when
+	// that is adapted; here it must not be literal.
+	Secret string `json:"secret,omitempty"`
+
+	// The globs of the models that the key may ask for. Default: all of them.
+	Models providers.Strings `json:"models,omitempty"`
+}
+
+// Stream is how streams are written.
+type Stream struct {
+	// After so much silence a stream gets a sign of life. Default: 15s. A
+	// negative one turns it off.
+	Heartbeat caddy.Duration `json:"heartbeat,omitempty"`
+}
+
+// The parts of the surface.
+const (
+	surfaceOpenAI = "openai"
+	surfaceHealth = "health"
+)
+
+var surfaces = []string{surfaceOpenAI, surfaceHealth}
+
+const discoverEnv = "env"
+
+// UnmarshalJSON reads a target, which may be a string.
+func (t *Target) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		return json.Unmarshal(data, &t.Target)
+	}
+	type plain Target // without this method
+	return decodeStrictly(data, (*plain)(t))
+}
+
+// decodeStrictly refuses members that nobody knows.
+func decodeStrictly(data []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}
+
+// check finds what can be wrong without knowing the other places.
+func (c *Config) check() error {
+	for _, s := range c.Surface {
+		if !slices.Contains(surfaces, s) {
+			return fmt.Errorf("surface %q is not one of %v", s, surfaces)
+		}
+	}
+	for _, d := range c.Discover {
+		if d != discoverEnv {
+			return fmt.Errorf("providers can be discovered from %q only, not %q", discoverEnv, d)
+		}
+	}
+	for _, name := range c.ProviderOrder {
+		if c.Providers[name] == nil {
+			return fmt.Errorf("provider_order names %q, which is not among the providers", name)
+		}
+	}
+	if c.MaxBody < 0 {
+		return errors.New("max_body must be positive")
+	}
+	if c.Retries != nil && *c.Retries < 0 {
+		return errors.New("retries must not be negative")
+	}
+	for name, model := range c.Models {
+		if err := model.check(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Model) check(name string) error {
+	if m == nil {
+		return fmt.Errorf("model %q is null", name)
+	}
+	if m.Retries != nil && *m.Retries < 0 {
+		return fmt.Errorf("model %q: retries must not be negative", name)
+	}
+	for _, t := range m.To {
+		if t.Weight < 0 {
+			return fmt.Errorf("model %q: the weight of %q must be positive", name, t.Target)
+		}
+	}
+	return nil
+}
+
+// merge puts inner over outer. Neither is changed.
+func merge(outer, inner *Config) (*Config, error) {
+	merged := *outer
+	merged.Providers = maps.Clone(outer.Providers)
+	merged.Models = maps.Clone(outer.Models)
+	for name, raw := range inner.Providers {
+		if merged.Providers[name] != nil {
+			return nil, fmt.Errorf("provider %q is defined twice", name)
+		}
+		if merged.Providers == nil {
+			merged.Providers = make(map[string]json.RawMessage)
+		}
+		merged.Providers[name] = raw
+	}
+	for name, model := range inner.Models {
+		if merged.Models[name] != nil {
+			return nil, fmt.Errorf("model %q is defined twice", name)
+		}
+		if merged.Models == nil {
+			merged.Models = make(map[string]*Model)
+		}
+		merged.Models[name] = model
+	}
+	merged.ProviderOrder = slices.Concat(outer.order(), inner.order())
+	merged.Discover = slices.Concat(outer.Discover, inner.Discover)
+	if inner.Surface != nil {
+		merged.Surface = inner.Surface
+	}
+	if inner.Auth != nil {
+		merged.Auth = inner.Auth
+	}
+	if inner.Stream != nil {
+		merged.Stream = inner.Stream
+	}
+	if inner.Retries != nil {
+		merged.Retries = inner.Retries
+	}
+	if inner.MaxBody != 0 {
+		merged.MaxBody = inner.MaxBody
+	}
+	return &merged, nil
+}
+
+// order is the providers in the order that was written, then the others by name.
+func (c *Config) order() []string {
+	rest := slices.Sorted(maps.Keys(c.Providers))
+	rest = slices.DeleteFunc(rest, func(name string) bool { return slices.Contains(c.ProviderOrder, name) })
+	return slices.Concat(c.ProviderOrder, rest)
+}
+
+var errNoAuth = errors.New("nothing says who may call: write \"auth anonymous\" to let everybody in, or \"auth { key <id> <secret> }\" for clients with keys")
+
+// authenticator resolves who may call.
+func (a *Auth) authenticator() (*auth.Authenticator, error) {
+	if a == nil || !a.Anonymous && len(a.Keys) == 0 {
+		return nil, errNoAuth
+	}
+	repl := caddy.NewReplacer()
+	keys := make([]auth.Key, 0, len(a.Keys))
+	for _, id := range slices.Sorted(maps.Keys(a.Keys)) {
+		key, err := a.Keys[id].resolve(repl, id)
+		if err != nil {
+			return nil, fmt.Errorf("key %q: %w", id, err)
+		}
+		keys = append(keys, key)
+	}
+	origins := make([]string, 0, len(a.Origins))
+	for _, text := range a.Origins {
+		origin, err := auth.ParseOrigin(text)
+		if err != nil {
+			return nil, err
+		}
+		origins = append(origins, origin)
+	}
+	return auth.New(a.Anonymous, keys, origins)
+}

@@ -1,0 +1,149 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"mime"
+	"net/http"
+	"strconv"
+
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/usage"
+)
+
+// relayAnswer reads a whole JSON answer before any of it goes to the client, so
+// that one that breaks off can still be had elsewhere.
+func (a *attempt) relayAnswer(ctx context.Context, response *http.Response) *failure {
+	in := newBuffer()
+	defer in.release()
+	if isEventStream(response.Header) {
+		return &failure{err: errUpstreamProtocol, verdict: ambiguous}
+	}
+	limit := int64(a.g.Limits.Answer)
+	if n := response.ContentLength; n > limit {
+		return &failure{err: errAnswerTooLarge, verdict: ambiguous}
+	} else if n >= int64(cap(in.bytes)) {
+		in.bytes = make([]byte, 0, n+1)
+	}
+	var err error
+	if in.bytes, err = readAll(in.bytes, response.Body, limit); err != nil {
+		if errors.Is(err, errTooMuch) {
+			return &failure{err: errAnswerTooLarge, verdict: ambiguous}
+		}
+		return a.sendFailure(ctx, err)
+	}
+	out, summary, failed := a.renderAnswer(in.bytes)
+	if failed != nil {
+		return failed
+	}
+	a.note(summary)
+	a.commit(http.StatusOK, contentType(a.same, response.Header), len(out))
+	a.write(out)
+	a.record.Ending = usage.Complete
+	return nil
+}
+
+// renderAnswer is the answer as the client gets it: the provider's bytes, or a translation.
+func (a *attempt) renderAnswer(body []byte) ([]byte, transform.Summary, *failure) {
+	var summary transform.Summary
+	var err error
+	out := body
+	switch {
+	case a.same:
+		summary, err = a.endpoint.Codec.InspectResponse(body)
+	case a.op == opEmbeddings:
+		out, summary, err = a.translateEmbeddings(body)
+	default:
+		out, summary, err = a.translateAnswer(body)
+	}
+	if err == nil {
+		return out, summary, nil
+	}
+	var e *transform.Error
+	if !errors.As(err, &e) {
+		return nil, summary, &failure{err: errUpstreamProtocol, verdict: ambiguous}
+	}
+	return nil, summary, a.insideFailure(e)
+}
+
+// insideFailure is a provider's error in an answer whose status says 200.
+func (a *attempt) insideFailure(e *transform.Error) *failure {
+	inner := *e
+	failed := &failure{err: &inner, verdict: verdictOf(e.HTTPStatus(), e.Kind)}
+	if !failed.hideCredential() {
+		inner.Message = a.redact(inner.Message)
+	}
+	return failed
+}
+
+func (a *attempt) translateAnswer(body []byte) ([]byte, transform.Summary, error) {
+	answer, err := a.endpoint.Codec.DecodeResponse(body)
+	if err != nil {
+		return nil, transform.Summary{}, err
+	}
+	a.remember(answer)
+	summary := transform.Summary{Usage: answer.Usage}
+	if len(answer.Choices) > 0 {
+		summary.Finish = answer.Choices[0].Finish
+	}
+	return a.client.AppendResponse(nil, answer, a.decoded.chat), summary, nil
+}
+
+func (a *attempt) translateEmbeddings(body []byte) ([]byte, transform.Summary, error) {
+	codec, ok := a.endpoint.Codec.(transform.EmbeddingProvider)
+	if !ok {
+		return nil, transform.Summary{}, errNoEmbeddings
+	}
+	answer, err := codec.DecodeEmbeddingResponse(body)
+	if err != nil {
+		return nil, transform.Summary{}, err
+	}
+	if !answer.Usage.Known {
+		answer.Usage.Input, answer.Usage.Estimated = usage.EstimateBytes(len(a.body.bytes)), true
+	}
+	if answer.Model == "" {
+		answer.Model = a.target.Model
+	}
+	out, err := a.client.AppendEmbeddingResponse(nil, answer, a.decoded.embedding)
+	return out, transform.Summary{Usage: answer.Usage}, err
+}
+
+func isEventStream(h http.Header) bool {
+	media, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	return media == "text/event-stream"
+}
+
+// contentType is the provider's where its bytes are passed on.
+func contentType(same bool, h http.Header) []string {
+	if value := h["Content-Type"]; same && len(value) == 1 {
+		return value
+	}
+	return headerJSON
+}
+
+func isJSONObject(body []byte) bool {
+	return jsonbytes.Parse(body).Kind() == jsonbytes.Object && jsonbytes.Check(body, 0) == nil
+}
+
+// commit sends the header of an answer. There is no way back from here.
+func (a *attempt) commit(status int, contentType []string, length int) {
+	a.committed = true
+	a.watch.commit()
+	h := a.w.Header()
+	h["Content-Type"] = contentType
+	if length >= 0 {
+		h["Content-Length"] = []string{strconv.Itoa(length)}
+	}
+	a.answerHeader()
+	a.record.Status = status
+	a.record.FirstToken = sinceStart(&a.record)
+	a.w.WriteHeader(status)
+}
+
+// write sends bytes of an answer to the client.
+func (c *call) write(p []byte) error {
+	n, err := c.w.Write(p)
+	c.record.BytesOut += int64(n)
+	return err
+}

@@ -1,0 +1,284 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/routing"
+	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/usage"
+)
+
+// verdict says what a failed attempt means for the next target.
+type verdict uint8
+
+const (
+	// final: no other target can help, the fault is the request's.
+	final verdict = iota
+	// refused: the provider did no work, nothing is owed.
+	refused
+	// ambiguous: the provider may have done the work: at most one more try, elsewhere.
+	ambiguous
+)
+
+// failure is a failed attempt.
+type failure struct {
+	err     *transform.Error
+	verdict verdict
+	// body is the provider's own error, to be passed on as it is; nil: write err.
+	body        []byte
+	contentType string
+}
+
+func (f *failure) Error() string { return f.err.Message }
+func (f *failure) Unwrap() error { return f.err }
+
+// attempt is one request to one target.
+type attempt struct {
+	*call
+	target   routing.Target
+	endpoint providers.Endpoint
+	// same tells that client and provider speak one format.
+	same bool
+	// last tells that no other target remains.
+	last   bool
+	watch  *watchdog
+	cancel context.CancelCauseFunc
+	// touched is set once the transport began to read the body: before that,
+	// nothing was sent that a provider could act on.
+	touched atomic.Bool
+}
+
+// attemptAll tries the targets in turn until one commits an answer. The error
+// is the first one: what came after it was makeshift.
+func (c *call) attemptAll() error {
+	attempts := 1 + c.g.Retries
+	if c.plan.Retries >= 0 {
+		attempts = 1 + c.plan.Retries
+	}
+	deadline := c.record.Start.Add(c.g.Limits.Total)
+	var first *failure
+	targets := c.plan.Targets
+	for i := range targets {
+		if triedBefore(targets[:i], &targets[i]) {
+			continue
+		}
+		last := c.record.Attempts+1 >= attempts || i == len(targets)-1
+		failed := c.attempt(targets[i], last, deadline)
+		if failed == nil {
+			return nil
+		}
+		if first == nil {
+			first = failed
+		}
+		if last || c.committed || failed.verdict == final || c.r.Context().Err() != nil || !time.Now().Before(deadline) {
+			break
+		}
+		if failed.verdict == ambiguous {
+			if c.record.PossibleDuplicate {
+				break
+			}
+			c.record.PossibleDuplicate = true
+		}
+	}
+	if first == nil {
+		return modelNotFound(c.routing.model)
+	}
+	if c.record.PossibleDuplicate || first.verdict == ambiguous {
+		// A client's own retry on top would be billed once more.
+		e := *first.err
+		e.NoRetry = true
+		first.err = &e
+	}
+	return first
+}
+
+func triedBefore(before []routing.Target, t *routing.Target) bool {
+	for i := range before {
+		if before[i].Upstream == t.Upstream && before[i].Model == t.Model {
+			return true
+		}
+	}
+	return false
+}
+
+// attempt sends the request to one target and relays its answer. It returns
+// nil once an answer has begun, however it ended.
+func (c *call) attempt(target routing.Target, last bool, deadline time.Time) *failure {
+	a := &attempt{call: c, target: target, last: last}
+	c.record.Provider, c.record.Model = target.Upstream.Name, target.Model
+	if err := a.locate(); err != nil {
+		return err
+	}
+	body, err := a.upstreamBody()
+	if err != nil {
+		return a.asFailure(err)
+	}
+	defer body.release()
+
+	ctx, cancel := context.WithCancelCause(c.r.Context())
+	defer cancel(nil)
+	a.cancel = cancel
+	a.watch = newWatchdog(cancel, deadline)
+	defer a.watch.stop()
+	a.watch.expect(a.silence(), errUpstreamTimeout)
+
+	c.record.Attempts++
+	response, err := target.Upstream.Base().Transport().RoundTrip(a.upstreamRequest(ctx, body))
+	if err != nil {
+		return a.sendFailure(ctx, err)
+	}
+	defer response.Body.Close()
+	c.record.UpstreamRequestID = upstreamRequestID(response.Header)
+	if response.StatusCode != http.StatusOK {
+		return a.statusFailure(ctx, response)
+	}
+	c.accepted = true
+	if c.routing.stream {
+		return a.relayStream(ctx, response)
+	}
+	return a.relayAnswer(ctx, response)
+}
+
+// silence is how long the provider may say nothing at first.
+func (a *attempt) silence() time.Duration {
+	if a.routing.stream && !a.last {
+		return a.g.Limits.FirstToken
+	}
+	return a.g.Limits.Total
+}
+
+// locate finds where the call goes.
+func (a *attempt) locate() *failure {
+	upstream := a.target.Upstream
+	switch a.op {
+	case opEmbeddings:
+		embedder, ok := upstream.Provider.(providers.Embedder)
+		if !ok {
+			return &failure{err: errNoEmbeddings}
+		}
+		a.endpoint = embedder.Embeddings(a.target.Model)
+	default:
+		a.endpoint = upstream.Chat(a.target.Model, a.routing.stream)
+	}
+	a.same = a.endpoint.Codec.Format() == a.client.Format()
+	return nil
+}
+
+// asFailure is an error that has nothing to do with the provider.
+func (a *attempt) asFailure(err error) *failure {
+	var e *transform.Error
+	if !errors.As(err, &e) {
+		e = errInternal
+	}
+	return &failure{err: e}
+}
+
+// sendFailure judges an error of the transport: what was not sent can be sent
+// elsewhere, what may have arrived is ambiguous.
+func (a *attempt) sendFailure(ctx context.Context, err error) *failure {
+	a.record.Cause = err.Error()
+	sent := a.touched.Load()
+	if a.r.Context().Err() != nil {
+		// The provider may be at work on it, and will charge for that.
+		a.accepted = a.accepted || sent
+		return a.clientGone()
+	}
+	cause := timeoutOf(ctx)
+	switch {
+	case cause != nil && sent:
+		a.accepted = true
+		return &failure{err: cause, verdict: ambiguous}
+	case cause != nil:
+		return &failure{err: cause, verdict: refused}
+	case sent:
+		return &failure{err: errUpstreamBroken, verdict: ambiguous}
+	}
+	return &failure{err: errUpstreamConnect, verdict: refused}
+}
+
+func (a *attempt) clientGone() *failure {
+	a.record.Ending = usage.ClientGone
+	return &failure{err: errClientGone}
+}
+
+// timeoutOf is the watchdog's reason, nil if it did not bark.
+func timeoutOf(ctx context.Context) *transform.Error {
+	var e *transform.Error
+	if errors.As(context.Cause(ctx), &e) {
+		return e
+	}
+	return nil
+}
+
+// maxErrorBody bounds what is read of a failed answer.
+const maxErrorBody = 64 << 10
+
+// statusFailure reads a provider's error and judges it.
+func (a *attempt) statusFailure(ctx context.Context, response *http.Response) *failure {
+	body, err := readAll(nil, io.LimitReader(response.Body, maxErrorBody), maxErrorBody)
+	if err != nil && a.r.Context().Err() != nil {
+		return a.clientGone()
+	}
+	if cause := timeoutOf(ctx); cause != nil {
+		return &failure{err: cause, verdict: refused}
+	}
+	e := a.endpoint.Codec.DecodeError(response.StatusCode, body)
+	if e.RetryAfter == 0 {
+		e.RetryAfter = retryAfter(response.Header, time.Now())
+	}
+	failed := &failure{err: e, verdict: verdictOf(response.StatusCode, e.Kind)}
+	if response.StatusCode < 400 {
+		failed.err, failed.verdict = errUpstreamProtocol, refused
+		return failed
+	}
+	a.present(failed, response, body)
+	return failed
+}
+
+// present decides how a provider's error is shown to the client: our own
+// credential's trouble never as the client's, a readable error of the client's
+// own format as it is, anything else in our words.
+func (a *attempt) present(failed *failure, response *http.Response, body []byte) {
+	if failed.hideCredential() {
+		return
+	}
+	clean := a.redact(string(body)) == string(body)
+	if a.same && clean && isJSONObject(body) {
+		failed.body, failed.contentType = body, response.Header.Get("Content-Type")
+		failed.err.Status = response.StatusCode
+		return
+	}
+	failed.err.Message = a.redact(failed.err.Message)
+}
+
+// hideCredential keeps trouble with our own credential from looking like the client's.
+func (f *failure) hideCredential() bool {
+	if f.err.Kind != transform.ErrAuthentication && f.err.Kind != transform.ErrPermission {
+		return false
+	}
+	f.err = errUpstreamAuth
+	return true
+}
+
+// verdictOf judges an HTTP status, with the kind of error in its body.
+func verdictOf(status int, kind transform.ErrorKind) verdict {
+	switch kind {
+	case transform.ErrAuthentication, transform.ErrPermission, transform.ErrQuota, transform.ErrRateLimit, transform.ErrOverloaded:
+		return refused
+	case transform.ErrContextLength, transform.ErrContentPolicy:
+		return final
+	}
+	switch {
+	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
+		return ambiguous // something in between may have delivered it
+	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusConflict, status == http.StatusTooEarly:
+		return refused
+	}
+	return final
+}

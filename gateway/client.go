@@ -1,0 +1,80 @@
+package gateway
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// streamWriter writes a stream to a client and keeps it alive in silence. It
+// writes whole events only, so that a heartbeat always falls between two.
+type streamWriter struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+
+	// mu orders the writes of the relay and of the heartbeat, of this stream alone.
+	mu        sync.Mutex
+	stopped   bool
+	lastWrite time.Time
+	every     time.Duration
+	timer     *time.Timer
+}
+
+// heartbeat is a comment, which every parser of server-sent events skips.
+var heartbeat = []byte(": keep-alive\n\n")
+
+func newStreamWriter(w http.ResponseWriter, every time.Duration) *streamWriter {
+	s := &streamWriter{w: w, control: http.NewResponseController(w), every: every}
+	if every > 0 {
+		s.lastWrite = time.Now()
+		// Locked, because the timer may fire before it is stored.
+		s.mu.Lock()
+		s.timer = time.AfterFunc(every, s.beat)
+		s.mu.Unlock()
+	}
+	return s
+}
+
+// write sends bytes to the client at once.
+func (s *streamWriter) write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.every > 0 {
+		s.lastWrite = time.Now()
+	}
+	return s.send(p)
+}
+
+func (s *streamWriter) send(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	if err == nil {
+		err = s.control.Flush()
+	}
+	return n, err
+}
+
+// beat sends a sign of life if nothing else was sent for a while. An error is
+// left for the next write to find: a dead client cancels the request anyway.
+func (s *streamWriter) beat() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return
+	}
+	next := s.every - time.Since(s.lastWrite)
+	if next <= 0 {
+		_, _ = s.send(heartbeat)
+		s.lastWrite, next = time.Now(), s.every
+	}
+	s.timer.Reset(next)
+}
+
+// stop ends the heartbeat: nothing may write once the handler has returned.
+func (s *streamWriter) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}

@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/caddyllm/llmproxy/auth"
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// Errors that say the same wherever they arise. Their texts are stable: clients
+// may have learnt them.
+var (
+	errInvalidKey = &transform.Error{Kind: transform.ErrAuthentication, Code: "invalid_api_key", Message: "Invalid API key.", NoRetry: true}
+	errNoKey      = &transform.Error{
+		Kind: transform.ErrAuthentication, Code: "invalid_api_key", NoRetry: true,
+		Message: "API key missing: send it as \"Authorization: Bearer <key>\".",
+	}
+	errAmbiguousKey = &transform.Error{
+		Kind: transform.ErrBadRequest, Code: "ambiguous_credentials", NoRetry: true,
+		Message: "The request has two different API keys: send one.",
+	}
+	errOrigin = &transform.Error{
+		Kind: transform.ErrPermission, Code: "origin_not_allowed", NoRetry: true,
+		Message: "This origin may not call without an API key: send one, or have the operator list the origin.",
+	}
+	errModelNotAllowed = &transform.Error{
+		Kind: transform.ErrPermission, Code: "model_not_allowed", NoRetry: true, Param: "model",
+		Message: "This API key may not use the requested model.",
+	}
+	errUnknownPath = &transform.Error{Kind: transform.ErrNotFound, Code: "unknown_url", Message: "There is nothing at this path."}
+	errBadMethod   = &transform.Error{
+		Kind: transform.ErrBadRequest, Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
+		Message: "This path does not take this method.",
+	}
+	errBodyTooLarge = &transform.Error{Kind: transform.ErrTooLarge, Code: "request_too_large", Message: "The request is larger than this gateway takes.", NoRetry: true}
+	errEncoding     = &transform.Error{
+		Kind: transform.ErrMediaType, Code: "unsupported_content_encoding", NoRetry: true,
+		Message: "The request's content encoding is not supported: send it as it is, or as gzip or zstd.",
+	}
+	errBodyUnreadable = &transform.Error{Kind: transform.ErrBadRequest, Code: "invalid_body", Message: "The request's body could not be read."}
+	errModelMissing   = &transform.Error{
+		Kind: transform.ErrBadRequest, Code: "missing_required_parameter", Param: "model", NoRetry: true,
+		Message: "The request names no model: set \"model\" to one that GET /v1/models lists, or to <provider>/<model>.",
+	}
+	errModelName = &transform.Error{
+		Kind: transform.ErrBadRequest, Code: "invalid_value", Param: "model", NoRetry: true,
+		Message: "The model's name is empty, too long, or has characters that no model's name has.",
+	}
+	errStreamType = &transform.Error{
+		Kind: transform.ErrBadRequest, Code: "invalid_type", Param: "stream", NoRetry: true,
+		Message: "\"stream\" must be true or false.",
+	}
+	errNoEmbeddings = &transform.Error{
+		Kind: transform.ErrBadRequest, Code: "unsupported_operation", Param: "model", NoRetry: true,
+		Message: "The provider of this model has no embeddings.",
+	}
+
+	errUpstreamAuth = &transform.Error{
+		Kind: transform.ErrUpstream, Code: "upstream_auth_error", NoRetry: true,
+		Message: "The provider refused this gateway's own credential: the operator must check the provider's api_key.",
+	}
+	errUpstreamProtocol = &transform.Error{Kind: transform.ErrUpstream, Code: "upstream_protocol_error", Message: "The provider's answer could not be read."}
+	errUpstreamConnect  = &transform.Error{Kind: transform.ErrUpstream, Code: "upstream_error", Message: "The provider could not be reached."}
+	errUpstreamBroken   = &transform.Error{Kind: transform.ErrUpstream, Code: "upstream_error", Message: "The provider broke the connection before it answered."}
+	errUpstreamTimeout  = &transform.Error{Kind: transform.ErrTimeout, Code: "upstream_timeout", Message: "The provider did not answer in time."}
+	errStreamBroken     = &transform.Error{Kind: transform.ErrUpstream, Code: "upstream_stream_error", Message: "Upstream stream ended unexpectedly."}
+	errStreamStalled    = &transform.Error{Kind: transform.ErrTimeout, Code: "upstream_timeout", Message: "Upstream stream stalled."}
+	errEventTooLarge    = &transform.Error{Kind: transform.ErrUpstream, Code: "event_too_large", Message: "An event of the upstream stream is larger than this gateway takes."}
+	errAnswerTooLarge   = &transform.Error{Kind: transform.ErrUpstream, Code: "upstream_protocol_error", Message: "The provider's answer is larger than this gateway takes."}
+	errInternal         = &transform.Error{Kind: transform.ErrInternal, Code: "internal_error", Message: "The gateway failed. The error is in its log."}
+	errClientGone       = &transform.Error{Kind: transform.ErrCancelled, Code: "client_closed_request", Message: "The client closed the request."}
+)
+
+// What is wrong with the member that holds a request's content, by operation.
+var (
+	errContentMissing = [...]*transform.Error{
+		opChat:       contentError("missing_required_parameter", "messages", "The request has no messages: send \"messages\", an array with at least one."),
+		opEmbeddings: contentError("missing_required_parameter", "input", "The request has no input: send \"input\", a string or an array of strings."),
+	}
+	errContentEmpty = [...]*transform.Error{
+		opChat:       contentError("empty_array", "messages", "\"messages\" is empty: send at least one message."),
+		opEmbeddings: contentError("empty_array", "input", "\"input\" is empty: send at least one text."),
+	}
+	errContentType = [...]*transform.Error{
+		opChat:       contentError("invalid_type", "messages", "\"messages\" must be an array of messages."),
+		opEmbeddings: contentError("invalid_type", "input", "\"input\" must be a string or an array."),
+	}
+)
+
+func contentError(code, param, message string) *transform.Error {
+	return &transform.Error{Kind: transform.ErrBadRequest, Code: code, Param: param, Message: message, NoRetry: true}
+}
+
+// authError puts an authenticator's error into words for clients.
+func authError(err error) *transform.Error {
+	switch {
+	case errors.Is(err, auth.ErrNoCredential):
+		return errNoKey
+	case errors.Is(err, auth.ErrAmbiguous):
+		return errAmbiguousKey
+	case errors.Is(err, auth.ErrOrigin):
+		return errOrigin
+	}
+	return errInvalidKey
+}
+
+// scanError puts a scanner's error into words for clients. It names places,
+// never content.
+func scanError(err error) *transform.Error {
+	e := &transform.Error{Kind: transform.ErrBadRequest, Code: "invalid_json", NoRetry: true, Message: "The request's body cannot be read: " + err.Error() + "."}
+	var duplicate *jsonbytes.DuplicateKeyError
+	var variant *jsonbytes.KeyCaseError
+	switch {
+	case errors.As(err, &duplicate):
+		e.Code, e.Param, e.Message = "duplicate_key", duplicate.Pointer, "The request has a member twice: send each once."
+	case errors.As(err, &variant):
+		e.Code, e.Param, e.Message = "invalid_key_case", variant.Pointer, "The request has a member whose name differs from a known one in letter case alone."
+	}
+	return e
+}
+
+// modelNotFound says how to make a name known.
+func modelNotFound(model string) *transform.Error {
+	return &transform.Error{
+		Kind: transform.ErrNotFound, Code: "model_not_found", Param: "model", NoRetry: true,
+		Message: "The model '" + model + "' is not configured. Ask for one that GET /v1/models lists, address a provider as <provider>/<model>, " +
+			"or have the operator add \"model " + model + " <provider>/<model>\" to the config.",
+	}
+}
+
+// unsupported says which essential members the provider cannot be given.
+func unsupported(pointers []string, format transform.Format) *transform.Error {
+	message := "The request has what the provider's API (" + string(format) + ") cannot carry:"
+	for _, pointer := range pointers {
+		message += " " + pointer
+	}
+	return &transform.Error{
+		Kind: transform.ErrBadRequest, Code: "unsupported_parameter", Param: pointers[0], NoRetry: true,
+		Message: message + ". Leave it out, or ask for a model of another provider.",
+	}
+}

@@ -1,0 +1,83 @@
+// Package gateway is the way of one request: from the client's bytes to a
+// provider's answer and the record of it. serve.go reads like the list of its
+// steps. It knows HTTP but not Caddy.
+package gateway
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/caddyllm/llmproxy/auth"
+	"github.com/caddyllm/llmproxy/routing"
+	"github.com/caddyllm/llmproxy/usage"
+)
+
+// Gateway serves requests by one config. It does not change once it is in use,
+// and serves many requests at once.
+type Gateway struct {
+	Surface Surface
+	Auth    *auth.Authenticator
+	Routes  *routing.Table
+	// Signatures keeps what clients cannot carry between the turns of a tool loop.
+	Signatures SignatureStore
+	Observer   Observer
+	Limits     Limits
+	// Retries is how many attempts may follow the first where the route does not say.
+	Retries int
+	Stream  Stream
+	// Streams knows the open streams. It outlives the gateway.
+	Streams *Streams
+}
+
+// Limits bound what one request may take.
+type Limits struct {
+	// Body is the largest request, in decoded bytes.
+	Body int64
+	// Answer is the largest JSON answer, Event the largest event of a stream, in bytes.
+	Answer, Event int
+	// Depth is how deep JSON may nest.
+	Depth int
+	// Total bounds the time until an answer commits, all attempts together.
+	Total time.Duration
+	// FirstToken bounds the silence before a stream's first event while another target remains.
+	FirstToken time.Duration
+	// Idle bounds the silence within a stream.
+	Idle time.Duration
+}
+
+// Stream is how streams are written.
+type Stream struct {
+	// Heartbeat is the silence after which a sign of life is sent; 0: none is.
+	Heartbeat time.Duration
+}
+
+// The defaults.
+const (
+	DefaultRetries    = 2
+	DefaultMaxBody    = 32 << 20
+	DefaultMaxAnswer  = 32 << 20
+	DefaultMaxEvent   = 16 << 20
+	DefaultMaxDepth   = 64
+	DefaultTotal      = 600 * time.Second
+	DefaultFirstToken = 120 * time.Second
+	DefaultIdle       = 120 * time.Second
+	DefaultHeartbeat  = 15 * time.Second
+)
+
+// DefaultLimits are the limits of a config that says nothing.
+func DefaultLimits() Limits {
+	return Limits{
+		Body: DefaultMaxBody, Answer: DefaultMaxAnswer, Event: DefaultMaxEvent, Depth: DefaultMaxDepth,
+		Total: DefaultTotal, FirstToken: DefaultFirstToken, Idle: DefaultIdle,
+	}
+}
+
+// Observer is told of every call that is metered. Its methods are called on the
+// request's goroutine.
+type Observer interface {
+	// Started is called when a call begins.
+	Started()
+	// Settled is called once for every call that began, also after a panic.
+	// The record is the observer's to keep.
+	Settled(r *http.Request, record *usage.Record)
+}

@@ -1,0 +1,109 @@
+package gateway
+
+import (
+	"github.com/caddyllm/llmproxy/internal/sse"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+func (a *attempt) passage() passage {
+	if a.same {
+		return &untouched{
+			inspector: a.endpoint.Codec.NewStreamInspector(),
+			codec:     a.client, requestID: a.record.RequestID,
+			hideUsage: !a.routing.includeUsage,
+		}
+	}
+	return &translated{
+		decoder: a.endpoint.Codec.NewStreamDecoder(),
+		encoder: a.client.NewStreamEncoder(a.decoded.chat),
+		call:    a.call,
+		memory:  a.newSignatureRecorder(),
+	}
+}
+
+// untouched passes events on byte for byte, but for the usage that the client
+// did not ask for.
+type untouched struct {
+	inspector transform.StreamInspector
+	codec     transform.ClientCodec
+	requestID string
+	hideUsage bool
+}
+
+func (p *untouched) take(out []byte, e *sse.Event) ([]byte, transform.Sign, error) {
+	if e.Data == nil {
+		return append(out, e.Raw...), transform.Sign{}, nil // a comment
+	}
+	sign, err := p.inspector.Inspect(e.Name, e.Data)
+	if err != nil || sign.UsageOnly && p.hideUsage {
+		return out, sign, err
+	}
+	return append(out, e.Raw...), sign, nil
+}
+
+func (p *untouched) end(out []byte) []byte { return out }
+
+func (p *untouched) fail(out []byte, e *transform.Error) []byte {
+	return p.codec.AppendStreamError(out, e, p.requestID)
+}
+
+func (p *untouched) ended() bool                { return p.inspector.Ended() }
+func (p *untouched) summary() transform.Summary { return p.inspector.Summary() }
+
+// saidItself is the passage of a stream whose error has been passed on already.
+type saidItself struct{ passage }
+
+func (saidItself) fail(out []byte, _ *transform.Error) []byte { return out }
+
+// translated decodes events into deltas and writes these in the client's format.
+type translated struct {
+	*call
+	decoder transform.StreamDecoder
+	encoder transform.StreamEncoder
+	memory  *signatureRecorder
+	deltas  []transform.Delta
+	found   transform.Summary
+}
+
+func (p *translated) take(out []byte, e *sse.Event) ([]byte, transform.Sign, error) {
+	var sign transform.Sign
+	if e.Data == nil {
+		return out, sign, nil
+	}
+	var err error
+	if p.deltas, err = p.decoder.Decode(p.deltas[:0], e.Name, e.Data); err != nil {
+		return out, sign, err
+	}
+	for i := range p.deltas {
+		d := &p.deltas[i]
+		switch d.Kind {
+		case transform.DeltaError:
+			sign.Err = d.Err
+			return out, sign, nil
+		case transform.DeltaUsage:
+			p.found.Usage = d.Usage
+		case transform.DeltaStart:
+			if d.Usage.Known {
+				p.found.Usage = d.Usage
+			}
+		case transform.DeltaFinish:
+			p.found.Finish = d.Finish
+		}
+		p.memory.watch(d)
+		sign.Content = sign.Content || d.Content()
+		out = p.encoder.Append(out, d)
+	}
+	return out, sign, nil
+}
+
+func (p *translated) end(out []byte) []byte {
+	p.memory.keep()
+	return p.encoder.AppendEnd(out)
+}
+
+func (p *translated) fail(out []byte, e *transform.Error) []byte {
+	return p.encoder.AppendError(out, e, p.record.RequestID)
+}
+
+func (p *translated) ended() bool                { return p.decoder.Ended() }
+func (p *translated) summary() transform.Summary { return p.found }

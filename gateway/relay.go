@@ -1,0 +1,270 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/internal/sse"
+	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/usage"
+)
+
+// maxHeld is how many bytes may wait for the first content of a stream. A
+// provider that sends more skeleton than this is answering.
+const maxHeld = 64 << 10
+
+// lastWords is how long a provider may take to close a stream after its end.
+const lastWords = 2 * time.Second
+
+// passage is how the events of a provider become the bytes of the client: as
+// they are, or translated.
+type passage interface {
+	// take appends to out what becomes of an event, and says what it means.
+	take(out []byte, e *sse.Event) ([]byte, transform.Sign, error)
+	// end appends what closes a stream that ended well.
+	end(out []byte) []byte
+	// fail appends the error that closes a stream that did not.
+	fail(out []byte, e *transform.Error) []byte
+	ended() bool
+	summary() transform.Summary
+}
+
+// relay moves one stream from a provider to the client.
+type relay struct {
+	*attempt
+	passage
+	in     *sse.Buffer
+	out    []byte // what waits to be written: whole events only
+	client *streamWriter
+	// delivered guesses the answer's tokens, should the provider not tell.
+	delivered usage.StreamEstimate
+	// broken is the error that ends the stream, once there is one.
+	broken *transform.Error
+}
+
+var streamBuffers = sync.Pool{New: func() any { return new(streamBuffer) }}
+
+type streamBuffer struct {
+	in  sse.Buffer
+	out []byte
+}
+
+// relayStream moves the provider's stream to the client: whole events only, as
+// soon as they are there, and nothing before the first content, so that up to
+// there another target can take over unseen.
+func (a *attempt) relayStream(ctx context.Context, response *http.Response) *failure {
+	if !isEventStream(response.Header) {
+		return a.notAStream(ctx, response)
+	}
+	memory := streamBuffers.Get().(*streamBuffer)
+	memory.in.Max = a.g.Limits.Event
+	r := &relay{attempt: a, in: &memory.in, out: memory.out[:0], passage: a.passage()}
+	defer func() {
+		memory.in.Reset()
+		if memory.out = r.out; cap(memory.out) > maxHeld {
+			memory.out = nil
+		}
+		streamBuffers.Put(memory)
+	}()
+	defer func() {
+		a.note(r.summary())
+		a.delivered = r.delivered.Tokens()
+	}()
+	a.g.Streams.add(r, a.cancel)
+	defer a.g.Streams.remove(r)
+	defer r.stopWriting()
+	return r.run(ctx, response.Body, contentType(a.same, response.Header))
+}
+
+func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *failure {
+	for {
+		n, err := r.in.Fill(body)
+		if n > 0 {
+			r.expectMore()
+		}
+		content := r.takeEvents()
+		if err != nil && r.broken == nil {
+			r.broken = r.readEnd(ctx, err)
+		}
+		over := err != nil || r.broken != nil
+		if !r.committed {
+			if r.broken != nil {
+				return r.lost()
+			}
+			if !content && !over && len(r.out) < maxHeld {
+				continue
+			}
+			r.open(contentType)
+		}
+		if over {
+			r.finish()
+			return nil
+		}
+		if !r.flush() {
+			return nil
+		}
+	}
+}
+
+// expectMore gives the provider time for its next words.
+func (r *relay) expectMore() {
+	if r.ended() {
+		r.watch.expect(lastWords, errStreamStalled)
+		return
+	}
+	r.watch.expect(r.g.Limits.Idle, errStreamStalled)
+}
+
+// takeEvents passes on every whole event that has arrived.
+func (r *relay) takeEvents() (content bool) {
+	for r.broken == nil {
+		event, ok := r.in.Next()
+		if !ok {
+			return content
+		}
+		content = r.takeEvent(&event) || content
+	}
+	return content
+}
+
+func (r *relay) takeEvent(event *sse.Event) (content bool) {
+	held := len(r.out)
+	out, sign, err := r.take(r.out, event)
+	switch {
+	case err != nil:
+		r.broken = errUpstreamProtocol
+	case sign.Err != nil:
+		r.broken = sign.Err
+		if r.same && r.committed && r.redact(string(event.Raw)) == string(event.Raw) {
+			// The provider's error in the client's own format says it best.
+			r.out, r.passage = out, saidItself{r.passage}
+			return false
+		}
+		out = out[:held]
+	}
+	if sign.Content {
+		r.delivered.Add(len(event.Data))
+	}
+	r.out = out
+	return sign.Content
+}
+
+// readEnd judges the end of the provider's bytes. What it did not end well, it
+// did not end.
+func (r *relay) readEnd(ctx context.Context, err error) *transform.Error {
+	if tail, ok := r.in.Tail(); ok && errors.Is(err, io.EOF) && wholeData(tail.Data) {
+		r.takeEvent(&tail) // some providers leave out the last blank line
+	}
+	switch {
+	case r.broken != nil:
+		return r.broken
+	case r.ended():
+		return nil
+	case errors.Is(err, sse.ErrTooLarge):
+		return errEventTooLarge
+	case r.r.Context().Err() != nil:
+		return errClientGone
+	}
+	if cause := timeoutOf(ctx); cause != nil {
+		return cause
+	}
+	r.record.Cause = err.Error()
+	return errStreamBroken
+}
+
+// wholeData tells a last event without its blank line from half an event.
+func wholeData(data []byte) bool {
+	return string(data) == "[DONE]" || len(data) > 0 && jsonbytes.Check(data, 0) == nil
+}
+
+// lost is a stream that failed before any of it went to the client.
+func (r *relay) lost() *failure {
+	if r.r.Context().Err() != nil {
+		return r.clientGone()
+	}
+	switch r.broken {
+	case errStreamBroken, errStreamStalled, errUpstreamTimeout, errUpstreamProtocol, errEventTooLarge:
+		return &failure{err: r.broken, verdict: ambiguous}
+	}
+	return r.insideFailure(r.broken)
+}
+
+// open commits the answer.
+func (r *relay) open(contentType []string) {
+	if !r.same {
+		contentType = headerStreamUTF8
+	}
+	h := r.w.Header()
+	h["Cache-Control"] = headerNoCache
+	h["X-Accel-Buffering"] = headerNo
+	r.commit(http.StatusOK, contentType, -1)
+	r.client = newStreamWriter(r.w, r.g.Stream.Heartbeat)
+}
+
+var (
+	headerStreamUTF8 = []string{"text/event-stream; charset=utf-8"}
+	// no-transform keeps Caddy's encode from holding events back in a compressor.
+	headerNoCache = []string{"no-cache, no-transform"}
+	headerNo      = []string{"no"}
+)
+
+// flush writes what waits. It is false once the client is gone.
+func (r *relay) flush() bool {
+	if len(r.out) == 0 {
+		return true
+	}
+	n, err := r.client.write(r.out)
+	r.record.BytesOut += int64(n)
+	r.out = r.out[:0]
+	if err != nil {
+		r.left()
+		return false
+	}
+	return true
+}
+
+func (r *relay) left() {
+	r.record.Ending, r.record.Error = usage.ClientGone, errClientGone.Class()
+}
+
+// finish writes the end of the stream, or the error that stands in its place.
+func (r *relay) finish() {
+	switch {
+	case r.broken == nil:
+		r.out = r.end(r.out)
+		r.record.Ending = usage.Complete
+	case r.broken == errClientGone: //nolint:errorlint // a sentinel of this package
+		r.left()
+		return
+	default:
+		failed := r.insideFailure(r.broken)
+		r.out = r.fail(r.out, failed.err)
+		r.record.Ending, r.record.Error = usage.Broken, failed.err.Class()
+	}
+	r.flush()
+}
+
+func (r *relay) stopWriting() {
+	if r.client != nil {
+		r.client.stop()
+	}
+}
+
+// notAStream is an answer to a streaming request that is none: usually an error
+// that says 200.
+func (a *attempt) notAStream(ctx context.Context, response *http.Response) *failure {
+	body, err := readAll(nil, io.LimitReader(response.Body, maxErrorBody), maxErrorBody)
+	if err != nil && (a.r.Context().Err() != nil || timeoutOf(ctx) != nil) {
+		return a.sendFailure(ctx, err)
+	}
+	var e *transform.Error
+	if _, err := a.endpoint.Codec.InspectResponse(body); errors.As(err, &e) {
+		return a.insideFailure(e)
+	}
+	return &failure{err: errUpstreamProtocol, verdict: ambiguous}
+}

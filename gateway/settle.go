@@ -1,0 +1,153 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/usage"
+)
+
+// settle books a call. It runs deferred, so that it does after a panic too.
+func (c *call) settle() {
+	c.record.Operation = c.op.String()
+	c.record.Duration = sinceStart(&c.record)
+	if c.body != nil {
+		c.record.BytesIn = int64(len(c.body.bytes))
+	}
+	c.record.Tokens = c.bill()
+	if c.record.Ending == "" {
+		c.record.Ending = c.ending()
+	}
+	c.body.release()
+	c.g.Observer.Settled(c.r, &c.record)
+}
+
+func (c *call) ending() usage.Ending {
+	switch {
+	case c.committed:
+		return usage.Broken
+	case c.record.Attempts > 0:
+		return usage.Failed
+	}
+	return usage.Refused
+}
+
+// bill is what the call consumed. One that a provider accepted is never free:
+// where the provider did not say, or could not because the answer broke off,
+// what was sent and delivered is estimated.
+func (c *call) bill() usage.Tokens {
+	tokens := c.record.Tokens.Clamp()
+	if tokens.Known || !c.accepted {
+		return tokens
+	}
+	tokens.Estimated = true
+	if tokens.Input == 0 {
+		tokens.Input = usage.EstimateBytes(len(c.body.bytes))
+	}
+	if tokens.Output == 0 && c.op == opChat {
+		tokens.Output = c.delivered
+		if !c.record.Stream && c.committed {
+			tokens.Output = usage.EstimateBytes(int(c.record.BytesOut))
+		}
+	}
+	return tokens
+}
+
+// note keeps what a provider said of its answer.
+func (c *call) note(s transform.Summary) {
+	c.record.Tokens = s.Usage
+	c.record.Finish = s.Finish.String()
+}
+
+func sinceStart(r *usage.Record) time.Duration { return time.Since(r.Start) }
+
+// newRequestID is a name for a request that nobody can guess the next of.
+func newRequestID() string {
+	var id [16]byte
+	binary.LittleEndian.PutUint64(id[:8], rand.Uint64()) //nolint:gosec // a name, not a secret
+	binary.LittleEndian.PutUint64(id[8:], rand.Uint64()) //nolint:gosec // a name, not a secret
+	text := make([]byte, 0, 4+2*len(id))
+	return string(hex.AppendEncode(append(text, "req_"...), id[:]))
+}
+
+// answerHeader adds what every answer of a provider tells of its way.
+func (c *call) answerHeader() {
+	h := c.w.Header()
+	if c.record.UpstreamRequestID != "" {
+		h["X-Upstream-Request-Id"] = []string{c.record.UpstreamRequestID}
+	}
+	if len(c.record.Dropped) > 0 {
+		h["X-Llm-Dropped"] = []string{joinPointers(c.record.Dropped)}
+	}
+}
+
+// maxDroppedHeader keeps the header far below what clients accept.
+const maxDroppedHeader = 2 << 10
+
+// joinPointers lists JSON pointers for a header. A pointer holds member names
+// of the client's choice: all but visible ASCII is percent-encoded.
+func joinPointers(pointers []string) string {
+	const hexDigits = "0123456789ABCDEF"
+	var out []byte
+	for i, pointer := range pointers {
+		if len(out)+len(pointer) > maxDroppedHeader {
+			return string(append(out, ", ..."...))
+		}
+		if i > 0 {
+			out = append(out, ", "...)
+		}
+		for _, b := range []byte(pointer) {
+			if b <= ' ' || b >= 0x7f || b == ',' || b == '%' {
+				out = append(out, '%', hexDigits[b>>4], hexDigits[b&15])
+			} else {
+				out = append(out, b)
+			}
+		}
+	}
+	return string(out)
+}
+
+// writeError answers with an error in the client's format.
+func (c *call) writeError(err error) {
+	e, body, contentType := c.errorBody(err)
+	h := c.w.Header()
+	h["Content-Type"] = contentType
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	status := e.HTTPStatus()
+	switch {
+	case status == http.StatusUnauthorized:
+		h["Www-Authenticate"] = []string{"Bearer"}
+	case status == http.StatusUnsupportedMediaType:
+		h["Accept-Encoding"] = []string{"identity, gzip, zstd"}
+	case status == 529:
+		status = http.StatusServiceUnavailable // no word of OpenAI's
+	}
+	if e.RetryAfter > 0 {
+		h["Retry-After"] = []string{strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10)}
+	}
+	if e.NoRetry {
+		h["X-Should-Retry"] = []string{"false"}
+	}
+	c.answerHeader()
+	c.record.Status = status
+	c.w.WriteHeader(status)
+	_ = c.write(body) // nobody is left to tell
+}
+
+func (c *call) errorBody(err error) (*transform.Error, []byte, []string) {
+	var failed *failure
+	if errors.As(err, &failed) && failed.body != nil {
+		return failed.err, failed.body, []string{failed.contentType}
+	}
+	var e *transform.Error
+	if !errors.As(err, &e) {
+		e = errInternal
+	}
+	return e, c.client.AppendError(nil, e, c.record.RequestID), headerJSON
+}

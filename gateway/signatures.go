@@ -1,0 +1,176 @@
+package gateway
+
+import (
+	"slices"
+
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// Providers that reason sign their reasoning and their tool calls, and want the
+// signatures back with the tool results. Most OpenAI clients throw away what
+// their format has no member for, so the gateway keeps it for them, by the id
+// of the tool call, until the loop goes on.
+
+// SignatureStore keeps the opaque pieces of an answer for the next request of
+// the same conversation. A key belongs to one principal. It may forget.
+type SignatureStore interface {
+	Keep(key string, s *Signatures)
+	Find(key string) *Signatures
+}
+
+// Signatures are what came with a tool call. They are not changed once kept.
+type Signatures struct {
+	// Call is the signature of the call itself.
+	Call transform.Opaque
+	// Reasoning is what preceded the calls of the turn, kept with the first of them.
+	Reasoning []transform.Part
+}
+
+// Size is about how many bytes of memory it takes.
+func (s *Signatures) Size() int {
+	n := 128 + len(s.Call.Data)
+	for i := range s.Reasoning {
+		n += 256 + len(s.Reasoning[i].Text) + len(s.Reasoning[i].Opaque.Data)
+	}
+	return n
+}
+
+func (c *call) signatureKey(callID string) string { return c.principal.ID + "\x00" + callID }
+
+// recall puts back what the client could not carry.
+func (c *call) recall(r *transform.Request) {
+	if c.g.Signatures == nil {
+		return
+	}
+	for t := range r.Turns {
+		turn := &r.Turns[t]
+		if turn.Role != transform.RoleAssistant || slices.ContainsFunc(turn.Parts, isSignedReasoning) {
+			continue
+		}
+		var reasoning []transform.Part
+		for p := range turn.Parts {
+			part := &turn.Parts[p]
+			if part.Kind != transform.PartToolCall || part.Opaque.Kind != transform.OpaqueNone {
+				continue
+			}
+			if kept := c.g.Signatures.Find(c.signatureKey(part.Call.ID)); kept != nil {
+				part.Opaque = kept.Call
+				reasoning = append(reasoning, kept.Reasoning...)
+			}
+		}
+		if len(reasoning) > 0 {
+			spoken := slices.DeleteFunc(turn.Parts, func(p transform.Part) bool { return p.Kind == transform.PartReasoning })
+			turn.Parts = append(slices.Clone(reasoning), spoken...)
+		}
+	}
+}
+
+func isSignedReasoning(p transform.Part) bool {
+	return p.Kind == transform.PartReasoning && p.Opaque.Kind != transform.OpaqueNone
+}
+
+// remember keeps the signatures of a whole answer.
+func (c *call) remember(answer *transform.Response) {
+	if c.g.Signatures == nil || len(answer.Choices) == 0 {
+		return
+	}
+	var reasoning []transform.Part
+	for _, part := range answer.Choices[0].Parts {
+		switch {
+		case isSignedReasoning(part):
+			part.Text, part.Opaque.Data = slices.Clone(part.Text), slices.Clone(part.Opaque.Data)
+			reasoning = append(reasoning, part)
+		case part.Kind == transform.PartToolCall && (part.Opaque.Kind != transform.OpaqueNone || len(reasoning) > 0):
+			part.Opaque.Data = slices.Clone(part.Opaque.Data)
+			c.g.Signatures.Keep(c.signatureKey(part.Call.ID), &Signatures{Call: part.Opaque, Reasoning: reasoning})
+			reasoning = nil
+		}
+	}
+}
+
+// maxRemembered bounds what one stream may gather.
+const maxRemembered = 256 << 10
+
+// signatureRecorder gathers the signatures of a stream.
+type signatureRecorder struct {
+	call      *call
+	calls     []recordedCall
+	reasoning []transform.Part
+	part      int // the reasoning part that is open
+	size      int
+}
+
+type recordedCall struct {
+	id     string
+	part   int
+	opaque transform.Opaque
+}
+
+func (a *attempt) newSignatureRecorder() *signatureRecorder {
+	if a.g.Signatures == nil {
+		return nil
+	}
+	return &signatureRecorder{call: a.call, part: -1}
+}
+
+// watch keeps of a delta what a later request may need.
+func (s *signatureRecorder) watch(d *transform.Delta) {
+	if s == nil || d.Choice != 0 || s.size > maxRemembered {
+		return
+	}
+	switch d.Kind {
+	case transform.DeltaReasoning:
+		s.size += len(d.Text)
+		s.openReasoning(d.Part)
+		last := &s.reasoning[len(s.reasoning)-1]
+		last.Text = joinLiterals(last.Text, d.Text)
+	case transform.DeltaToolStart:
+		s.calls = append(s.calls, recordedCall{id: d.Call.ID, part: d.Part})
+	case transform.DeltaOpaque:
+		s.size += len(d.Opaque.Data)
+		opaque := d.Opaque
+		opaque.Data = slices.Clone(opaque.Data)
+		for i := range s.calls {
+			if s.calls[i].part == d.Part {
+				s.calls[i].opaque = opaque
+				return
+			}
+		}
+		s.openReasoning(d.Part)
+		s.reasoning[len(s.reasoning)-1].Opaque = opaque
+	}
+}
+
+func (s *signatureRecorder) openReasoning(part int) {
+	if s.part != part || len(s.reasoning) == 0 {
+		s.reasoning = append(s.reasoning, transform.Part{Kind: transform.PartReasoning})
+		s.part = part
+	}
+}
+
+// joinLiterals makes one JSON string of two.
+func joinLiterals(a, b transform.Literal) transform.Literal {
+	if len(a) == 0 {
+		return slices.Clone(b)
+	}
+	if len(b) < 2 {
+		return a
+	}
+	return append(a[:len(a)-1], b[1:]...)
+}
+
+// keep stores what was gathered, once the stream ended well.
+func (s *signatureRecorder) keep() {
+	if s == nil || s.size > maxRemembered {
+		return
+	}
+	signed := slices.DeleteFunc(s.reasoning, func(p transform.Part) bool { return !isSignedReasoning(p) })
+	for i := range s.calls {
+		recorded := &s.calls[i]
+		if recorded.opaque.Kind == transform.OpaqueNone && len(signed) == 0 {
+			continue
+		}
+		s.call.g.Signatures.Keep(s.call.signatureKey(recorded.id), &Signatures{Call: recorded.opaque, Reasoning: signed})
+		signed = nil
+	}
+}

@@ -1,0 +1,197 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// Header values that never change are shared: a header map keeps the slices.
+var (
+	headerJSON     = []string{"application/json"}
+	headerStream   = []string{"text/event-stream"}
+	headerIdentity = []string{"identity"}
+	headerAgent    = []string{"caddy-llm-proxy"}
+)
+
+// upstreamRequest is the request to the provider. Nothing of the client's
+// header goes along but what its format needs there: an allow-list.
+func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) *http.Request {
+	header := make(http.Header, 8)
+	header["Content-Type"] = headerJSON
+	header["Accept"] = headerJSON
+	if a.routing.stream {
+		header["Accept"] = headerStream
+	}
+	// Without this Go's transport asks for gzip, and a stream would wait in a
+	// compressor's window.
+	header["Accept-Encoding"] = headerIdentity
+	header["User-Agent"] = headerAgent
+	if a.same {
+		for _, name := range forwarded[a.client.Format()] {
+			if values := a.r.Header[name]; len(values) > 0 {
+				header[name] = values
+			}
+		}
+	}
+	settings := a.target.Upstream.Base()
+	if key := settings.Key(); key != "" {
+		a.target.Upstream.Authorize(header, key)
+	}
+	for name, values := range settings.FixedHeader() {
+		header[name] = values
+	}
+	request := &http.Request{
+		Method: http.MethodPost, URL: a.endpoint.URL, Host: a.endpoint.URL.Host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		ContentLength: int64(len(body.bytes)),
+		Body:          a.open(body),
+		// The transport resends by itself only what a dead connection never took.
+		GetBody: func() (io.ReadCloser, error) { return a.open(body), nil },
+	}
+	return request.WithContext(ctx)
+}
+
+// forwarded lists the client's header fields that mean something to a provider
+// of the same format.
+var forwarded = map[transform.Format][]string{
+	transform.OpenAIChat: {"Openai-Beta"},
+}
+
+func (a *attempt) open(body *buffer) io.ReadCloser {
+	reader := body.reader()
+	reader.touched = &a.touched
+	return reader
+}
+
+// upstreamBody is what the provider gets, as one ownership of a buffer: the
+// client's bytes with as few edits as can be, or a translation.
+func (a *attempt) upstreamBody() (*buffer, error) {
+	if a.same {
+		return a.editedBody(), nil
+	}
+	out := newBuffer()
+	if err := a.translate(out); err != nil {
+		out.release()
+		return nil, err
+	}
+	return out, nil
+}
+
+// editedBody puts the target's model in, asks for usage, and removes or renames
+// what the provider's preset says. Bytes without edits are not even copied.
+func (a *attempt) editedBody() *buffer {
+	var patch jsonbytes.Patch
+	if a.target.Model != a.routing.model {
+		patch.Replace("model", jsonbytes.AppendString(nil, a.target.Model))
+	}
+	edits := a.target.Upstream.Edits
+	if a.routing.stream && !a.routing.includeUsage && edits.AskUsage {
+		patch.Set("stream_options", a.usageOption())
+	}
+	a.applyPreset(&patch, edits)
+	if patch.Empty() {
+		a.body.owners.Add(1)
+		return a.body
+	}
+	out := newBuffer()
+	out.bytes = patch.Append(out.bytes, a.body.bytes, a.routing.members)
+	return out
+}
+
+// applyPreset reports what it removes; what it renames is carried.
+func (a *attempt) applyPreset(patch *jsonbytes.Patch, edits *providers.Edits) {
+	if len(edits.Remove) == 0 && len(edits.Rename) == 0 {
+		return
+	}
+	for _, m := range a.routing.members {
+		name := string(a.key(m))
+		for _, remove := range edits.Remove {
+			if name == remove {
+				patch.Remove(name)
+				a.dropped("/" + name)
+			}
+		}
+		if to, ok := edits.Rename[name]; ok {
+			patch.Rename(name, to)
+		}
+	}
+}
+
+var usageOption = []byte(`{"include_usage":true}`)
+
+// usageOption asks for usage and keeps the other stream options that the client sent.
+func (a *attempt) usageOption() []byte {
+	var options jsonbytes.Value
+	for _, m := range a.routing.members {
+		if string(a.key(m)) == "stream_options" {
+			options = m.Raw(a.body.bytes)
+		}
+	}
+	if options.Kind() != jsonbytes.Object || options.Len() == 0 {
+		return usageOption
+	}
+	var patch jsonbytes.Patch
+	patch.Set("include_usage", []byte("true"))
+	members, err := jsonbytes.Scan(nil, options, a.g.Limits.Depth)
+	if err != nil {
+		return usageOption
+	}
+	return patch.Append(nil, options, members)
+}
+
+// dropped notes what the provider could not be given.
+func (c *call) dropped(pointers ...string) {
+	for _, pointer := range pointers {
+		if len(c.record.Dropped) < 64 {
+			c.record.Dropped = append(c.record.Dropped, pointer)
+		}
+	}
+}
+
+// redact takes out of a provider's words what is not for clients: keys, and
+// where the provider lives.
+func (a *attempt) redact(message string) string {
+	message = transform.Scrub(message)
+	if host := a.endpoint.URL.Hostname(); host != "" {
+		message = strings.ReplaceAll(message, host, "[redacted]")
+	}
+	return message
+}
+
+// upstreamRequestID is the provider's own name for a request, for its support.
+func upstreamRequestID(h http.Header) string {
+	for _, name := range [...]string{"X-Request-Id", "Request-Id", "Apim-Request-Id", "X-Amzn-Requestid", "Cf-Ray"} {
+		if id := h[name]; len(id) > 0 && len(id[0]) <= 128 {
+			return id[0]
+		}
+	}
+	return ""
+}
+
+// maxRetryAfter is the longest wait that is believed.
+const maxRetryAfter = 24 * time.Hour
+
+// retryAfter reads how long a provider asks to wait, 0 if it does not say
+// anything sensible.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	var wait time.Duration
+	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil {
+		wait = time.Duration(ms * float64(time.Millisecond))
+	} else if seconds, err := strconv.ParseFloat(h.Get("Retry-After"), 64); err == nil {
+		wait = time.Duration(seconds * float64(time.Second))
+	} else if date, err := http.ParseTime(h.Get("Retry-After")); err == nil {
+		wait = date.Sub(now)
+	}
+	if wait < 0 || wait > maxRetryAfter {
+		return 0
+	}
+	return wait
+}

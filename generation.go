@@ -1,0 +1,300 @@
+package llmproxy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddyllm/llmproxy/cache"
+	"github.com/caddyllm/llmproxy/gateway"
+	"github.com/caddyllm/llmproxy/internal/glob"
+	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/routing"
+)
+
+// generation is one built config. It serves until it is retired and the last
+// request that uses it has ended; only then are its modules cleaned up, so that
+// a reload breaks no stream.
+type generation struct {
+	gateway *gateway.Gateway
+	cancel  context.CancelFunc
+	// users counts the requests, and one for not being retired.
+	users atomic.Int64
+	// shared are the keys of the state that outlives the config.
+	shared []any
+}
+
+// acquire takes part in a generation; false if it is over.
+func (g *generation) acquire() bool {
+	for {
+		n := g.users.Load()
+		if n == 0 {
+			return false
+		}
+		if g.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// release ends what acquire began, or retires the generation.
+func (g *generation) release() {
+	if g.users.Add(-1) == 0 {
+		g.close()
+	}
+}
+
+func (g *generation) close() {
+	g.cancel()
+	for _, key := range g.shared {
+		_, _ = sharedState.Delete(key)
+	}
+	g.shared = nil
+}
+
+// sharedState is what survives reloads: facts only, no parameters of a config.
+var sharedState = caddy.NewUsagePool()
+
+// The signatures kept for clients that cannot carry them: long enough for a
+// tool to run, and few enough that a flood of tool calls stays small.
+const (
+	maxSignatures = 10_000
+	signaturesTTL = 30 * time.Minute
+)
+
+type signaturesKey struct{}
+
+// signatureStore is the gateway's view of the shared map.
+type signatureStore struct {
+	*cache.ShortLived[*gateway.Signatures]
+}
+
+func (s signatureStore) Find(key string) *gateway.Signatures {
+	found, _ := s.ShortLived.Find(key)
+	return found
+}
+
+// Destruct lets the pool hold the map; memory is all there is to it.
+func (signatureStore) Destruct() error { return nil }
+
+// build makes a generation of a config. The global options, sites and YAML files
+// all come this way. It does no network input or output.
+func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gateway.Observer) (_ *generation, err error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := caddy.NewContext(parent)
+	g := &generation{cancel: cancel}
+	g.users.Store(1)
+	defer func() {
+		if err != nil {
+			g.release()
+		}
+	}()
+
+	who, err := cfg.Auth.authenticator()
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	upstreams, err := loadProviders(ctx, cfg, logger)
+	if err != nil {
+		return nil, err
+	}
+	routes, err := loadRoutes(ctx, cfg, upstreams)
+	if err != nil {
+		return nil, err
+	}
+	table, err := routing.NewTable(upstreams, routes)
+	if err != nil {
+		return nil, err
+	}
+	g.gateway = &gateway.Gateway{
+		Surface:    cfg.surface(),
+		Auth:       who,
+		Routes:     table,
+		Signatures: g.signatures(),
+		Observer:   observer,
+		Limits:     cfg.limits(),
+		Retries:    gateway.DefaultRetries,
+		Stream:     gateway.Stream{Heartbeat: cfg.heartbeat()},
+		Streams:    openStreams,
+	}
+	if cfg.Retries != nil {
+		g.gateway.Retries = *cfg.Retries
+	}
+	return g, nil
+}
+
+func (g *generation) signatures() gateway.SignatureStore {
+	store, _, _ := sharedState.LoadOrNew(signaturesKey{}, func() (caddy.Destructor, error) {
+		return signatureStore{cache.NewShortLived[*gateway.Signatures](maxSignatures, signaturesTTL)}, nil
+	})
+	g.shared = append(g.shared, signaturesKey{})
+	return store.(signatureStore)
+}
+
+func (c *Config) surface() gateway.Surface {
+	has := func(name string) bool { return c.Surface == nil || slices.Contains(c.Surface, name) }
+	return gateway.Surface{OpenAI: has(surfaceOpenAI), Health: has(surfaceHealth)}
+}
+
+func (c *Config) limits() gateway.Limits {
+	limits := gateway.DefaultLimits()
+	if c.MaxBody != 0 {
+		limits.Body = c.MaxBody
+	}
+	return limits
+}
+
+func (c *Config) heartbeat() time.Duration {
+	if c.Stream == nil || c.Stream.Heartbeat == 0 {
+		return gateway.DefaultHeartbeat
+	}
+	return max(0, time.Duration(c.Stream.Heartbeat))
+}
+
+// loadProviders provisions the declared providers in their order, then those
+// that the environment shows.
+func loadProviders(ctx caddy.Context, cfg *Config, logger *zap.Logger) ([]*providers.Upstream, error) {
+	raw := maps.Clone(cfg.Providers)
+	order := cfg.order()
+	if len(raw) == 0 || slices.Contains(cfg.Discover, discoverEnv) {
+		if raw == nil {
+			raw = make(map[string]json.RawMessage)
+		}
+		for _, name := range providers.Discover() {
+			if raw[name] == nil {
+				raw[name] = json.RawMessage(`{}`)
+				order = append(order, name)
+			}
+		}
+	}
+	upstreams := make([]*providers.Upstream, 0, len(order))
+	for _, name := range order {
+		upstream, err := loadProvider(ctx, name, raw[name])
+		if err != nil {
+			return nil, fmt.Errorf("provider %q: %w", name, err)
+		}
+		if upstream.Base().HasLiteralKey() {
+			logger.Warn("a provider's api_key stands in the config, where the admin API and saved configs show it: "+
+				"write it as {env.NAME} or {file./path}", zap.String("provider", name))
+		}
+		upstreams = append(upstreams, upstream)
+	}
+	return upstreams, nil
+}
+
+func loadProvider(ctx caddy.Context, name string, raw json.RawMessage) (*providers.Upstream, error) {
+	kind, rest, err := cutInlineKey(raw, "provider", name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := caddy.GetModule(providers.Namespace + "." + kind); err != nil {
+		return nil, fmt.Errorf("there is no provider type %q: the types are %v", kind, providerTypes())
+	}
+	module, err := ctx.LoadModuleByID(providers.Namespace+"."+kind, rest)
+	if err != nil {
+		return nil, err
+	}
+	provider, ok := module.(providers.Provider)
+	if !ok {
+		return nil, fmt.Errorf("module %T is no provider", module)
+	}
+	return providers.NewUpstream(name, provider), nil
+}
+
+func providerTypes() []string {
+	var names []string
+	for _, module := range caddy.GetModules(providers.Namespace) {
+		names = append(names, module.ID.Name())
+	}
+	return names
+}
+
+// cutInlineKey takes the member that names a module out of its config. Caddy's
+// own loader does the same, but its error for a missing one prints the whole
+// object, with any key that stands in it.
+func cutInlineKey(raw json.RawMessage, inlineKey, otherwise string) (string, json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return "", nil, fmt.Errorf("must be an object with a member %q", inlineKey)
+	}
+	name := otherwise
+	if text := members[inlineKey]; text != nil {
+		if err := json.Unmarshal(text, &name); err != nil {
+			return "", nil, fmt.Errorf("member %q must be a string", inlineKey)
+		}
+		delete(members, inlineKey)
+	}
+	rest, err := json.Marshal(members)
+	return name, rest, err
+}
+
+func loadRoutes(ctx caddy.Context, cfg *Config, upstreams []*providers.Upstream) ([]*routing.Route, error) {
+	routes := make([]*routing.Route, 0, len(cfg.Models))
+	for _, name := range slices.Sorted(maps.Keys(cfg.Models)) {
+		model := cfg.Models[name]
+		route := &routing.Route{Name: name, Fallback: model.Fallback, Retries: -1}
+		if model.Retries != nil {
+			route.Retries = *model.Retries
+		}
+		weighted := false
+		for _, to := range model.To {
+			target, err := routing.ParseTarget(upstreams, to.Target)
+			if err != nil {
+				return nil, fmt.Errorf("model %q: %w", name, err)
+			}
+			if glob.IsPattern(target.Model) && !glob.IsPattern(name) {
+				return nil, fmt.Errorf("model %q: target %q has a * for which the model's name has none", name, to.Target)
+			}
+			weighted = weighted || to.Weight != 0
+			target.Weight, target.Priority = max(1, to.Weight), to.Priority
+			route.Targets = append(route.Targets, target)
+		}
+		var err error
+		if route.Policy, err = loadPolicy(ctx, model.Policy, weighted); err != nil {
+			return nil, fmt.Errorf("model %q: %w", name, err)
+		}
+		routes = append(routes, route)
+	}
+	return routes, nil
+}
+
+func loadPolicy(ctx caddy.Context, raw json.RawMessage, weighted bool) (routing.Policy, error) {
+	name := "first"
+	if weighted {
+		name = "weighted"
+	}
+	config := json.RawMessage(`{}`)
+	switch {
+	case raw == nil:
+	case raw[0] == '"':
+		if err := json.Unmarshal(raw, &name); err != nil {
+			return nil, err
+		}
+	default:
+		var err error
+		if name, config, err = cutInlineKey(raw, "policy", ""); err != nil {
+			return nil, fmt.Errorf("policy: %w", err)
+		}
+	}
+	if _, err := caddy.GetModule(routing.PolicyNamespace + "." + name); err != nil {
+		return nil, fmt.Errorf("there is no selection policy %q", name)
+	}
+	module, err := ctx.LoadModuleByID(routing.PolicyNamespace+"."+name, config)
+	if err != nil {
+		return nil, fmt.Errorf("policy %q: %w", name, err)
+	}
+	policy, ok := module.(routing.Policy)
+	if !ok {
+		return nil, fmt.Errorf("module %T is no selection policy", module)
+	}
+	return policy, nil
+}

@@ -1,0 +1,148 @@
+package llmproxy
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/caddyllm/llmproxy/usage"
+)
+
+// The collectors belong to the process, so that counts survive reloads; each
+// config's registry gets them anew.
+var (
+	metricInFlight = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "caddy", Subsystem: appName, Name: "requests_in_flight",
+		Help: "Calls being served.",
+	})
+	metricRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: appName, Name: "requests_total",
+		Help: "Calls by model as configured, provider, HTTP status and ending.",
+	}, []string{"operation", "model", "provider", "status", "ending"})
+	metricDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "caddy", Subsystem: appName, Name: "request_duration_seconds",
+		Help:    "Time from a call's arrival to its end.",
+		Buckets: []float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600},
+	}, []string{"operation", "model", "provider", "stream"})
+	metricFirstToken = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "caddy", Subsystem: appName, Name: "time_to_first_token_seconds",
+		Help:    "Time from a call's arrival to the first content of a streamed answer.",
+		Buckets: []float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120},
+	}, []string{"model", "provider"})
+	metricTokens = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: appName, Name: "tokens_total",
+		Help: "Tokens by kind: input is the whole prompt, of which cache_read and cache_write are parts; output is the whole answer, of which reasoning is a part.",
+	}, []string{"model", "provider", "kind"})
+)
+
+func registerMetrics(registry *prometheus.Registry) error {
+	for _, c := range []prometheus.Collector{metricInFlight, metricRequests, metricDuration, metricFirstToken, metricTokens} {
+		var already prometheus.AlreadyRegisteredError
+		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
+			return err
+		}
+	}
+	return nil
+}
+
+// observer writes what a call was to the metrics, to Caddy's placeholders and
+// access log, and as a record of its own.
+type observer struct {
+	log *zap.Logger
+}
+
+// Started counts a call that has begun.
+func (*observer) Started() { metricInFlight.Inc() }
+
+// Settled counts and logs a call that is over.
+func (o *observer) Settled(r *http.Request, record *usage.Record) {
+	metricInFlight.Dec()
+	count(record)
+	setPlaceholders(r, record)
+	addLogFields(r, record)
+	if c := o.log.Check(level(record), "call"); c != nil {
+		c.Write(zap.Inline((*loggedRecord)(record)))
+	}
+}
+
+func count(r *usage.Record) {
+	model, provider := r.Route, r.Provider
+	metricRequests.WithLabelValues(r.Operation, model, provider, strconv.Itoa(r.Status), string(r.Ending)).Inc()
+	metricDuration.WithLabelValues(r.Operation, model, provider, strconv.FormatBool(r.Stream)).Observe(r.Duration.Seconds())
+	if r.Stream && r.FirstToken > 0 {
+		metricFirstToken.WithLabelValues(model, provider).Observe(r.FirstToken.Seconds())
+	}
+	addTokens := func(kind string, n int64) {
+		if n > 0 {
+			metricTokens.WithLabelValues(model, provider, kind).Add(float64(n))
+		}
+	}
+	addTokens("input", r.Tokens.Input)
+	addTokens("output", r.Tokens.Output)
+	addTokens("cache_read", r.Tokens.CacheRead)
+	addTokens("cache_write", r.Tokens.CacheWrite)
+	addTokens("reasoning", r.Tokens.Reasoning)
+}
+
+// setPlaceholders sets what other handlers and log formats may use.
+func setPlaceholders(r *http.Request, u *usage.Record) {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return
+	}
+	// One lookup function instead of a dozen Sets: most are never asked for.
+	repl.Map(func(key string) (any, bool) { return placeholder(key, u) })
+	if u.Principal != "" {
+		repl.Set("http.auth.user.id", u.Principal)
+	}
+}
+
+func placeholder(key string, u *usage.Record) (any, bool) {
+	const prefix = "http.llm_proxy."
+	if len(key) <= len(prefix) || key[:len(prefix)] != prefix {
+		return nil, false
+	}
+	switch key[len(prefix):] {
+	case "requested_model":
+		return u.RequestedModel, true
+	case "model":
+		return u.Model, true
+	case "provider":
+		return u.Provider, true
+	case "stream":
+		return u.Stream, true
+	case "attempts":
+		return u.Attempts, true
+	case "tokens.input":
+		return u.Tokens.Input, true
+	case "tokens.output":
+		return u.Tokens.Output, true
+	case "tokens.cached":
+		return u.Tokens.CacheRead, true
+	case "tokens.total":
+		return u.Tokens.Total(), true
+	case "ttft_ms":
+		return u.FirstToken.Milliseconds(), true
+	case "duration_ms":
+		return u.Duration.Milliseconds(), true
+	case "finish_reason":
+		return u.Finish, true
+	case "error":
+		return u.Error, true
+	}
+	return nil, false
+}
+
+// addLogFields puts the call into Caddy's access log.
+func addLogFields(r *http.Request, u *usage.Record) {
+	extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	if !ok {
+		return
+	}
+	extra.Set(zap.Object(appName, (*loggedRecord)(u)))
+}

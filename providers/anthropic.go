@@ -1,0 +1,63 @@
+package providers
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/anthropic"
+)
+
+func init() { caddy.RegisterModule(new(Anthropic)) }
+
+// anthropicVersion is the API version that translated requests are written for.
+// It still takes the sampling parameters of older models, which the version of
+// 2026-10-21 refuses whenever they are present.
+const anthropicVersion = "2023-06-01"
+
+// Anthropic is the Messages API of Anthropic, or of a server that speaks it.
+type Anthropic struct {
+	Settings
+
+	messages *url.URL
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Anthropic) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  Namespace + ".anthropic",
+		New: func() caddy.Module { return new(Anthropic) },
+	}
+}
+
+// Provision resolves the settings.
+func (p *Anthropic) Provision(ctx caddy.Context) error {
+	if err := p.provision(ctx, "https://api.anthropic.com", p.Environment(), false); err != nil {
+		return err
+	}
+	p.messages = p.join("/v1/messages")
+	return nil
+}
+
+// Chat is POST {base_url}/v1/messages.
+func (p *Anthropic) Chat(string, bool) Endpoint {
+	return Endpoint{URL: p.messages, Codec: anthropic.Codec{}, Vendor: transform.VendorAnthropic}
+}
+
+// Authorize sends the key in the header that every API version accepts.
+func (p *Anthropic) Authorize(header http.Header, key string) {
+	header["X-Api-Key"] = []string{key}
+	header["Anthropic-Version"] = []string{anthropicVersion}
+}
+
+// Environment names the variable that usually holds the key.
+func (*Anthropic) Environment() []string { return []string{"ANTHROPIC_API_KEY"} }
+
+// Interface guards
+var (
+	_ Provider          = (*Anthropic)(nil)
+	_ Discoverable      = (*Anthropic)(nil)
+	_ caddy.Provisioner = (*Anthropic)(nil)
+)

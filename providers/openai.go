@@ -1,0 +1,84 @@
+package providers
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/openai"
+)
+
+func init() {
+	for i := range presets {
+		caddy.RegisterModule(&OpenAICompatible{preset: &presets[i]})
+	}
+}
+
+// OpenAICompatible is a provider that speaks OpenAI's Chat Completions. There
+// is one module for every vendor of the preset table, and openai_compatible for
+// any other server, which needs a base_url.
+type OpenAICompatible struct {
+	Settings
+
+	preset     *preset
+	edits      Edits
+	chat       *url.URL
+	embeddings *url.URL
+}
+
+// CaddyModule returns the Caddy module information.
+func (p *OpenAICompatible) CaddyModule() caddy.ModuleInfo {
+	preset := p.preset
+	return caddy.ModuleInfo{
+		ID:  caddy.ModuleID(Namespace + "." + preset.Name),
+		New: func() caddy.Module { return &OpenAICompatible{preset: preset} },
+	}
+}
+
+// Provision resolves the settings.
+func (p *OpenAICompatible) Provision(ctx caddy.Context) error {
+	if err := p.provision(ctx, p.preset.BaseURL, p.preset.Env, p.preset.Keyless); err != nil {
+		return err
+	}
+	p.chat = p.join("/chat/completions")
+	p.embeddings = p.join("/embeddings")
+	p.edits = Edits{Remove: p.preset.Remove, Rename: p.preset.Rename, AskUsage: !p.preset.UsageUnasked}
+	return nil
+}
+
+// Chat is POST {base_url}/chat/completions.
+func (p *OpenAICompatible) Chat(string, bool) Endpoint {
+	return Endpoint{URL: p.chat, Codec: openai.Codec{}, Vendor: p.preset.Vendor}
+}
+
+// Embeddings is POST {base_url}/embeddings.
+func (p *OpenAICompatible) Embeddings(string) Endpoint {
+	return Endpoint{URL: p.embeddings, Codec: openai.Codec{}}
+}
+
+// Authorize sends the key as a bearer token.
+func (p *OpenAICompatible) Authorize(header http.Header, key string) {
+	header["Authorization"] = []string{"Bearer " + key}
+}
+
+// Edits are the preset's.
+func (p *OpenAICompatible) Edits() *Edits { return &p.edits }
+
+// Keyless tells whether the server usually needs no key.
+func (p *OpenAICompatible) Keyless() bool { return p.preset.Keyless }
+
+// Environment names the variables that usually hold the key.
+func (p *OpenAICompatible) Environment() []string { return p.preset.Env }
+
+// Interface guards
+var (
+	_ Provider              = (*OpenAICompatible)(nil)
+	_ Embedder              = (*OpenAICompatible)(nil)
+	_ Editor                = (*OpenAICompatible)(nil)
+	_ Keyless               = (*OpenAICompatible)(nil)
+	_ Discoverable          = (*OpenAICompatible)(nil)
+	_ caddy.Provisioner     = (*OpenAICompatible)(nil)
+	_ transform.ClientCodec = openai.Codec{}
+)

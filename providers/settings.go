@@ -1,0 +1,233 @@
+package providers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"golang.org/x/net/http/httpguts"
+)
+
+// Settings are the options of every provider.
+type Settings struct {
+	// The base URL, as the vendor's own SDK takes it: OpenAI's with /v1,
+	// Anthropic's and Gemini's without. Default: the vendor's public API.
+	BaseURL string `json:"base_url,omitempty"`
+
+	// The API key or keys. Placeholders such as {env.OPENAI_API_KEY} and
+	// {file./run/secrets/openai} are resolved once, when the config is loaded,
+	// and stay placeholders wherever the config is shown. Several keys are used
+	// in turn. Default: the environment variable that the vendor's own SDK reads.
+	APIKey Strings `json:"api_key,omitempty"`
+
+	// Header fields to set on every request to the provider. Values may hold
+	// placeholders that are known when the config is loaded.
+	Header map[string]string `json:"header,omitempty"`
+
+	// The models that this provider serves, as ids or globs. A model name that
+	// no alias claims goes to the first provider that lists it.
+	Models Strings `json:"models,omitempty"`
+
+	// The transport to the provider: any module of http.reverse_proxy.transport.
+	// Default: http, with a dial timeout of 5s and up to 512 idle connections.
+	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
+
+	base      *url.URL
+	keys      []string
+	nextKey   atomic.Uint32
+	header    http.Header
+	transport http.RoundTripper
+	literal   bool
+}
+
+// defaultTransport differs from Caddy's own default where an LLM gateway has
+// other needs: a provider is one host that takes all the load.
+const defaultTransport = `{"dial_timeout":"5s","compression":false,"keep_alive":{"max_idle_conns_per_host":512,"max_idle_conns":1024}}`
+
+// Base returns s.
+func (s *Settings) Base() *Settings { return s }
+
+// Origin is the base URL. It must not be changed.
+func (s *Settings) Origin() *url.URL { return s.base }
+
+// Transport sends requests to the provider.
+func (s *Settings) Transport() http.RoundTripper { return s.transport }
+
+// FixedHeader is what the operator wants on every request. It must not be changed.
+func (s *Settings) FixedHeader() http.Header { return s.header }
+
+// HasKey tells whether there is a credential to send.
+func (s *Settings) HasKey() bool { return len(s.keys) > 0 }
+
+// HasLiteralKey tells whether a key stands in the config itself.
+func (s *Settings) HasLiteralKey() bool { return s.literal }
+
+// Key is the credential for the next request, empty if there is none.
+func (s *Settings) Key() string {
+	switch n := uint32(len(s.keys)); n {
+	case 0:
+		return ""
+	case 1:
+		return s.keys[0]
+	default:
+		return s.keys[(s.nextKey.Add(1)-1)%n]
+	}
+}
+
+// provision resolves the settings. defaultURL is used where no base URL is
+// given; environment names the variables that may hold the key.
+func (s *Settings) provision(ctx caddy.Context, defaultURL string, environment []string, keyless bool) error {
+	repl := caddy.NewReplacer()
+	if err := s.resolveURL(repl, defaultURL); err != nil {
+		return err
+	}
+	if err := s.resolveKeys(repl, environment, keyless); err != nil {
+		return err
+	}
+	if err := s.resolveHeader(repl); err != nil {
+		return err
+	}
+	return s.loadTransport(ctx)
+}
+
+func (s *Settings) resolveURL(repl *caddy.Replacer, defaultURL string) error {
+	text := s.BaseURL
+	if text == "" {
+		text = defaultURL
+	}
+	if text == "" {
+		return errors.New("base_url is missing: this provider has no public default")
+	}
+	text, err := repl.ReplaceOrErr(text, true, true)
+	if err != nil {
+		return fmt.Errorf("resolving base_url: %w", err)
+	}
+	base, err := url.Parse(strings.TrimRight(text, "/"))
+	if err != nil {
+		return errors.New("base_url is not a URL") // the parser's error would quote it, and it may hold a secret
+	}
+	if base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
+		return errors.New("base_url must start with http:// or https:// and name a host")
+	}
+	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return errors.New("base_url must not have a user, a query or a fragment: put the credential into api_key")
+	}
+	s.base = base
+	return nil
+}
+
+func (s *Settings) resolveKeys(repl *caddy.Replacer, environment []string, keyless bool) error {
+	s.keys = nil
+	for i, text := range s.APIKey {
+		key, err := repl.ReplaceOrErr(text, true, true)
+		if err != nil {
+			return fmt.Errorf("resolving api_key %d: %w", i+1, err)
+		}
+		key = strings.TrimSpace(key) // files end in a newline
+		if key == "" {
+			return fmt.Errorf("api_key %d is empty", i+1)
+		}
+		if !httpguts.ValidHeaderFieldValue(key) {
+			return fmt.Errorf("api_key %d has characters that a header cannot carry", i+1)
+		}
+		s.literal = s.literal || !strings.Contains(text, "{")
+		s.keys = append(s.keys, key)
+	}
+	if len(s.keys) > 0 {
+		return nil
+	}
+	for _, name := range environment {
+		if key := strings.TrimSpace(os.Getenv(name)); key != "" {
+			s.keys = []string{key}
+			return nil
+		}
+	}
+	if !keyless {
+		hint := "write api_key {env.YOUR_VARIABLE}"
+		if len(environment) > 0 {
+			hint = fmt.Sprintf("set %s, or write api_key {env.YOUR_VARIABLE}", environment[0])
+		}
+		return fmt.Errorf("api_key is missing: %s", hint)
+	}
+	return nil
+}
+
+func (s *Settings) resolveHeader(repl *caddy.Replacer) error {
+	s.header = make(http.Header, len(s.Header))
+	for name, text := range s.Header {
+		value, err := repl.ReplaceOrErr(text, true, true)
+		if err != nil {
+			return fmt.Errorf("resolving header %s: %w", name, err)
+		}
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			return fmt.Errorf("header %q is not a valid header field", name)
+		}
+		s.header.Set(name, value)
+	}
+	return nil
+}
+
+func (s *Settings) loadTransport(ctx caddy.Context) error {
+	if s.transport != nil { // a provider that answers by itself
+		return nil
+	}
+	if s.TransportRaw == nil {
+		module, err := ctx.LoadModuleByID("http.reverse_proxy.transport.http", json.RawMessage(defaultTransport))
+		if err != nil {
+			return fmt.Errorf("loading the default transport: %w", err)
+		}
+		s.transport = module.(*reverseproxy.HTTPTransport)
+		return nil
+	}
+	module, err := ctx.LoadModule(s, "TransportRaw")
+	if err != nil {
+		return fmt.Errorf("loading transport: %w", err)
+	}
+	transport, ok := module.(http.RoundTripper)
+	if !ok {
+		return fmt.Errorf("transport %T is no http.RoundTripper", module)
+	}
+	s.transport = transport
+	return nil
+}
+
+// join adds a path below the base URL.
+func (s *Settings) join(path string) *url.URL {
+	u := *s.base
+	u.Path += path
+	u.RawPath = ""
+	return &u
+}
+
+// Strings is a list that may be written as a single string.
+type Strings []string
+
+// UnmarshalJSON reads a string or a list of strings.
+func (s *Strings) UnmarshalJSON(data []byte) error {
+	var one string
+	if err := json.Unmarshal(data, &one); err == nil {
+		*s = Strings{one}
+		return nil
+	}
+	var list []string
+	if err := json.Unmarshal(data, &list); err != nil {
+		return errors.New("must be a string or a list of strings") // the decoder's error may quote a secret
+	}
+	*s = list
+	return nil
+}
+
+// MarshalJSON writes a single string as such.
+func (s Strings) MarshalJSON() ([]byte, error) {
+	if len(s) == 1 {
+		return json.Marshal(s[0])
+	}
+	return json.Marshal([]string(s))
+}

@@ -1,0 +1,83 @@
+package llmproxy
+
+import (
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddyllm/llmproxy/usage"
+)
+
+// loggedRecord is a usage record as it is logged: the same fields on the usage
+// logger and in the access log, none of them secret, none of them a prompt.
+type loggedRecord usage.Record
+
+// MarshalLogObject writes the record. Fields that do not apply are left out.
+func (r *loggedRecord) MarshalLogObject(e zapcore.ObjectEncoder) error {
+	e.AddString("request_id", r.RequestID)
+	addString(e, "user_id", r.Principal)
+	e.AddString("operation", r.Operation)
+	addString(e, "requested_model", r.RequestedModel)
+	addString(e, "route", r.Route)
+	addString(e, "provider", r.Provider)
+	addString(e, "model", r.Model)
+	addString(e, "upstream_request_id", r.UpstreamRequestID)
+	e.AddBool("stream", r.Stream)
+	e.AddInt("status", r.Status)
+	e.AddString("ending", string(r.Ending))
+	addString(e, "error", r.Error)
+	addString(e, "cause", r.Cause)
+	addString(e, "finish_reason", r.Finish)
+	e.AddInt("attempts", r.Attempts)
+	if r.PossibleDuplicate {
+		e.AddBool("possible_duplicate", true)
+	}
+	if len(r.Dropped) > 0 {
+		if err := e.AddArray("dropped", stringArray(r.Dropped)); err != nil {
+			return err
+		}
+	}
+	e.AddInt64("input_tokens", r.Tokens.Input)
+	e.AddInt64("output_tokens", r.Tokens.Output)
+	addInt(e, "cache_read_tokens", r.Tokens.CacheRead)
+	addInt(e, "cache_write_tokens", r.Tokens.CacheWrite)
+	addInt(e, "reasoning_tokens", r.Tokens.Reasoning)
+	if r.Tokens.Estimated {
+		e.AddBool("tokens_estimated", true)
+	}
+	if r.FirstToken > 0 {
+		e.AddFloat64("ttft_ms", float64(r.FirstToken.Microseconds())/1e3)
+	}
+	e.AddFloat64("duration_ms", float64(r.Duration.Microseconds())/1e3)
+	e.AddInt64("bytes_in", r.BytesIn)
+	e.AddInt64("bytes_out", r.BytesOut)
+	return nil
+}
+
+// level is how loud a call is: what the gateway or a provider did wrong is an
+// error, what the client did wrong is not.
+func level(r *usage.Record) zapcore.Level {
+	if r.Ending == usage.Broken || r.Ending == usage.Failed && r.Status >= 500 {
+		return zapcore.ErrorLevel
+	}
+	return zapcore.InfoLevel
+}
+
+func addString(e zapcore.ObjectEncoder, name, value string) {
+	if value != "" {
+		e.AddString(name, value)
+	}
+}
+
+func addInt(e zapcore.ObjectEncoder, name string, n int64) {
+	if n != 0 {
+		e.AddInt64(name, n)
+	}
+}
+
+type stringArray []string
+
+func (a stringArray) MarshalLogArray(e zapcore.ArrayEncoder) error {
+	for _, s := range a {
+		e.AppendString(s)
+	}
+	return nil
+}

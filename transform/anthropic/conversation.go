@@ -1,0 +1,243 @@
+package anthropic
+
+import (
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// The roles of messages.
+const (
+	roleUser      = "user"
+	roleAssistant = "assistant"
+	roleSystem    = "system"
+)
+
+// message is one message of the body.
+type message struct {
+	role   string
+	blocks []block
+}
+
+// history is what the layout of the messages needs to know while it reads the
+// turns, and what later decisions need to know of it.
+type history struct {
+	// pending are the calls of the latest assistant message.
+	pending []call
+	// results and texts are the blocks of the user message being collected.
+	// Results come first whatever the order of the turns: the API wants them
+	// directly behind the calls.
+	results, texts []block
+
+	ids callIDs
+	// tools tells that there are calls or results among the messages.
+	tools bool
+}
+
+// maxCalls bounds the calls of one assistant message, among which every result
+// looks for its own.
+const maxCalls = 1024
+
+// call is a tool call of the assistant that waits for its result.
+type call struct {
+	clientID, id string
+	answered     bool
+}
+
+// layOut arranges the turns as system blocks and messages.
+func (e *encoder) layOut() error {
+	turns := e.r.Turns
+	if len(turns) == 0 {
+		return badRequest("messages", "messages must not be empty")
+	}
+	for len(turns) > 0 && isSystem(turns[0].Role) {
+		e.system = e.systemBlocks(e.system, &turns[0])
+		turns = turns[1:]
+	}
+	for i := range turns {
+		turn := &turns[i]
+		switch turn.Role {
+		case transform.RoleAssistant:
+			if err := e.addAssistant(turn); err != nil {
+				return err
+			}
+		case transform.RoleTool:
+			e.addResult(turn)
+		case transform.RoleSystem, transform.RoleDeveloper:
+			e.addSystem(turn)
+		default:
+			e.reportName(turn)
+			e.history.texts = e.userBlocks(e.history.texts, turn)
+		}
+	}
+	e.closeUser()
+	for i := range e.messages {
+		if e.messages[i].role == roleAssistant {
+			callsLast(e.messages[i].blocks)
+		}
+	}
+	return nil
+}
+
+func isSystem(role transform.Role) bool {
+	return role == transform.RoleSystem || role == transform.RoleDeveloper
+}
+
+// reportName reports a speaker's name: the format has no place for it.
+func (e *encoder) reportName(turn *transform.Turn) {
+	if turn.Name != "" {
+		e.lost.Drop(turn.At.Key("name"))
+	}
+}
+
+// addAssistant adds an assistant turn, to the message before it if that is
+// the assistant's too.
+func (e *encoder) addAssistant(turn *transform.Turn) error {
+	e.reportName(turn)
+	blocks, err := e.assistantBlocks(turn)
+	if err != nil || len(blocks) == 0 {
+		return err
+	}
+	h := &e.history
+	if len(h.results)+len(h.texts) > 0 {
+		e.closeUser()
+	}
+	if last := e.lastMessage(); last != nil && last.role == roleAssistant {
+		last.blocks = append(last.blocks, blocks...)
+	} else {
+		h.pending = h.pending[:0]
+		e.messages = append(e.messages, message{role: roleAssistant, blocks: blocks})
+	}
+	for i := range blocks {
+		if blocks[i].kind == blockToolUse {
+			if len(h.pending) == maxCalls {
+				return badRequest(turn.At.Pointer(), "too many tool calls in one turn")
+			}
+			h.tools = true
+			h.pending = append(h.pending, call{clientID: blocks[i].part.Call.ID, id: blocks[i].id})
+		}
+	}
+	return nil
+}
+
+// addResult adds a tool turn to the user message being collected. A result
+// without a call becomes text: the API refuses it otherwise.
+func (e *encoder) addResult(turn *transform.Turn) {
+	h := &e.history
+	for i := range h.pending {
+		c := &h.pending[i]
+		if !c.answered && c.clientID == turn.CallID {
+			c.answered = true
+			h.results = append(h.results, e.resultBlock(turn, c.id))
+			return
+		}
+	}
+	e.lost.Drop(turn.At.Key("tool_call_id"))
+	h.texts = append(h.texts, block{kind: blockText, text: orphanResult})
+	h.texts = e.userBlocks(h.texts, turn)
+}
+
+var orphanResult = transform.Quote("Result of a tool call that is not part of this conversation:")
+
+// addSystem adds a system turn that is not at the beginning: as a message of
+// its own where the model takes it, which is only directly behind a user
+// message, or else as text of the next user message.
+func (e *encoder) addSystem(turn *transform.Turn) {
+	h := &e.history
+	blocks := e.systemBlocks(nil, turn)
+	if len(blocks) == 0 {
+		return
+	}
+	if e.model.SystemTurns && !e.cloud {
+		if last := e.lastMessage(); last != nil && last.role == roleSystem && len(h.texts) == 0 {
+			last.blocks = append(last.blocks, blocks...)
+			return
+		}
+		if len(h.results)+len(h.texts) > 0 && !h.waiting() {
+			e.closeUser()
+			e.messages = append(e.messages, message{role: roleSystem, blocks: blocks})
+			return
+		}
+	}
+	h.texts = append(h.texts, blocks...)
+}
+
+// waiting tells whether a call has no result yet.
+func (h *history) waiting() bool {
+	for i := range h.pending {
+		if !h.pending[i].answered {
+			return true
+		}
+	}
+	return false
+}
+
+// closeUser ends the user message being collected. Calls that got no result
+// get one that says so: without, the API refuses the whole conversation.
+func (e *encoder) closeUser() {
+	h := &e.history
+	for i := range h.pending {
+		if c := &h.pending[i]; !c.answered {
+			h.results = append(h.results, block{kind: blockToolResult, id: c.id})
+		}
+	}
+	h.pending = h.pending[:0]
+	if len(h.results)+len(h.texts) == 0 {
+		return
+	}
+	e.messages = append(e.messages, message{role: roleUser, blocks: append(h.results, h.texts...)})
+	h.results, h.texts = nil, nil
+}
+
+func (e *encoder) lastMessage() *message {
+	if len(e.messages) == 0 {
+		return nil
+	}
+	return &e.messages[len(e.messages)-1]
+}
+
+// What stands in where the format demands a user message and the client has none.
+var (
+	emptyOpening = transform.Quote(".")
+	goOn         = transform.Quote("Continue.")
+)
+
+// finishMessages sees to it that the messages begin with the user's and end
+// with what the model may answer.
+func (e *encoder) finishMessages() error {
+	if len(e.messages) == 0 && len(e.system) == 0 {
+		return badRequest("messages", "messages have no content: send at least one text that is not blank")
+	}
+	if len(e.messages) == 0 || e.messages[0].role != roleUser {
+		opening := message{role: roleUser, blocks: []block{{kind: blockText, text: emptyOpening}}}
+		e.messages = append([]message{opening}, e.messages...)
+	}
+	last := e.lastMessage()
+	if last.role != roleAssistant {
+		return nil
+	}
+	if e.prefills(last) {
+		end := &last.blocks[len(last.blocks)-1]
+		end.text = trimRight(end.text)
+		return nil
+	}
+	e.messages = append(e.messages, message{role: roleUser, blocks: []block{{kind: blockText, text: goOn}}})
+	return nil
+}
+
+// prefills tells whether the model may continue the assistant's message.
+func (e *encoder) prefills(last *message) bool {
+	return e.model.Prefill && !e.thinking.on() && !e.output.constrained() && !e.choice.forced() &&
+		last.blocks[len(last.blocks)-1].kind == blockText
+}
+
+// unsignedLoop tells whether the model is in the middle of a tool loop whose
+// assistant message does not begin with its thinking: with thinking switched
+// on by budget the API refuses that.
+func (e *encoder) unsignedLoop() bool {
+	n := len(e.messages)
+	if n < 2 || e.messages[n-1].role != roleUser || e.messages[n-2].role != roleAssistant ||
+		e.messages[n-1].blocks[0].kind != blockToolResult {
+		return false
+	}
+	first := e.messages[n-2].blocks[0].kind
+	return first != blockThinking && first != blockRedacted
+}

@@ -1,0 +1,115 @@
+package anthropic
+
+import (
+	"bytes"
+
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// InspectResponse finds usage and stop reason in a whole message.
+func (Codec) InspectResponse(body []byte) (transform.Summary, error) {
+	message, err := readMessage(body)
+	if err != nil {
+		return transform.Summary{}, err
+	}
+	var summary transform.Summary
+	for name, value := range message.Members() {
+		switch string(name) {
+		case "usage":
+			var c counts
+			c.update(value)
+			summary.Usage = c.tokens(value.Kind() == jsonbytes.Object)
+		case "stop_reason":
+			summary.Finish = inspectFinish(value)
+		}
+	}
+	return summary, nil
+}
+
+// inspectFinish translates a stop reason by its word alone.
+func inspectFinish(reason jsonbytes.Value) transform.Finish {
+	return finishOf(reason, reason.Is("tool_use"))
+}
+
+// NewStreamInspector watches a stream that is passed on unread.
+func (Codec) NewStreamInspector() transform.StreamInspector { return &streamInspector{} }
+
+type streamInspector struct {
+	counts counts
+	known  bool
+	finish transform.Finish
+	failed bool
+	ended  bool
+}
+
+// Inspect looks at one event. Deltas, by far the most, are not read at all.
+func (s *streamInspector) Inspect(name, data []byte) (transform.Sign, error) {
+	if len(name) == 0 {
+		name = nameOf(jsonbytes.Parse(data))
+	}
+	if isEvent(name) && !enclosed(data) {
+		return transform.Sign{}, errBadEvent
+	}
+	sign := transform.Sign{}
+	switch string(name) {
+	case "content_block_start":
+		sign.Content = !emptyStart(jsonbytes.Parse(data).Get("content_block"))
+	case "content_block_stop", "ping":
+	case "message_start":
+		s.counts.update(jsonbytes.Parse(data).Get("message").Get("usage"))
+		s.counts.output = 0 // a placeholder
+	case "message_delta":
+		sign.Content = true
+		s.messageDelta(jsonbytes.Parse(data))
+	case "message_stop":
+		s.ended = !s.failed
+	case "error":
+		s.failed = true
+		sign.Err = decodeError(0, jsonbytes.Parse(data))
+	default:
+		sign.Content = true
+	}
+	return sign, nil
+}
+
+func (s *streamInspector) messageDelta(event jsonbytes.Value) {
+	for name, value := range event.Members() {
+		switch string(name) {
+		case "usage":
+			s.counts.update(value)
+			s.known = s.known || value.Kind() == jsonbytes.Object
+		case "delta":
+			if reason := value.Get("stop_reason"); !reason.Empty() {
+				s.finish = inspectFinish(reason)
+			}
+		}
+	}
+}
+
+// emptyStart tells whether a block begins without anything in it.
+func emptyStart(block jsonbytes.Value) bool {
+	typ := block.Get("type")
+	switch {
+	case typ.Is("text"):
+		return !hasText(block.Get("text"))
+	case typ.Is("thinking"):
+		return !hasText(block.Get("thinking")) && !hasText(block.Get("signature"))
+	}
+	return false
+}
+
+// enclosed tells whether data looks like an object from outside.
+func enclosed(data []byte) bool {
+	data = bytes.TrimSpace(data)
+	return len(data) >= 2 && data[0] == '{' && data[len(data)-1] == '}'
+}
+
+// Summary is what was found so far. Of a stream that was cut before its
+// message_delta the input is there, but the usage is not known.
+func (s *streamInspector) Summary() transform.Summary {
+	return transform.Summary{Usage: s.counts.tokens(s.known), Finish: s.finish}
+}
+
+// Ended tells whether message_stop was seen.
+func (s *streamInspector) Ended() bool { return s.ended }

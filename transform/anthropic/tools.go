@@ -1,0 +1,283 @@
+package anthropic
+
+import (
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// tool is one element of tools, decided but not yet written.
+type tool struct {
+	// raw is a whole element, of server tools; the other fields are empty then.
+	raw []byte
+
+	name        string
+	description transform.Literal
+	schema      []byte
+	strict      bool
+	cache       *transform.CacheMark
+	at          transform.Path
+}
+
+// maxToolName is how long the name of a tool may be.
+const maxToolName = 128
+
+// maxStrictTools is how many tools of one request may be strict.
+const maxStrictTools = 20
+
+// choice is the member tool_choice: any, tool, auto or none; empty: left out.
+type choice struct {
+	kind     string
+	name     string
+	parallel bool // no disable_parallel_tool_use
+}
+
+// forced tells whether the model must call a tool.
+func (c *choice) forced() bool { return c.kind == "any" || c.kind == "tool" }
+
+// planTools decides on tools and tool_choice.
+func (e *encoder) planTools() error {
+	strict := strictBudget{tools: maxStrictTools}
+	if e.output.native != nil {
+		strict.optional = e.output.optional
+	}
+	for i := range e.r.Tools {
+		in := &e.r.Tools[i]
+		if !e.allowed(in.Name) {
+			continue
+		}
+		if t, ok := e.placeTool(in, &strict); ok {
+			e.tools = append(e.tools, t)
+		}
+	}
+	e.addWebSearch()
+	if e.output.answer != nil {
+		e.tools = append(e.tools, tool{
+			name:        answerTool,
+			description: answerDescription(e.r.Output.Description),
+			schema:      e.output.answer,
+		})
+	}
+	if len(e.tools) == 0 && e.history.tools {
+		// With calls in the conversation the API wants tools to be declared.
+		e.tools = append(e.tools, tool{
+			name: "no_tool", description: noToolDescription, schema: emptySchema,
+		})
+		e.choice.kind = "none"
+		return nil
+	}
+	return e.planChoice()
+}
+
+var noToolDescription = transform.Quote("Not available. Never call it.")
+
+// allowed tells whether the client's choice leaves a tool in. The format has
+// no subsets: tools that may not be called are not declared.
+func (e *encoder) allowed(name string) bool {
+	c := &e.r.ToolChoice
+	if c.Mode == transform.ToolsNamed && !e.model.ForcedTools {
+		return name == c.Name
+	}
+	if c.Allowed == nil || c.Mode != transform.ToolsAuto && c.Mode != transform.ToolsRequired {
+		return true
+	}
+	for _, allowed := range c.Allowed {
+		if allowed == name {
+			return true
+		}
+	}
+	return false
+}
+
+// placeTool translates one tool, false if that is not possible.
+func (e *encoder) placeTool(in *transform.Tool, strict *strictBudget) (tool, bool) {
+	t := tool{name: in.Name, description: in.Description, cache: in.Cache, at: in.At}
+	if !isName(in.Name) || len(in.Name) > maxToolName || in.Name == answerTool {
+		e.lost.Refuse(in.At)
+		return t, false
+	}
+	if in.Custom {
+		t.schema = customSchema
+		t.description = describeGrammar(in.Description, in.Grammar)
+		return t, true
+	}
+	if in.Strict != nil && *in.Strict {
+		if t.schema, t.strict = e.strictSchema(in, strict); t.strict {
+			return t, true
+		}
+		e.lost.Drop(in.At.Key("strict"))
+	}
+	schema, condition, ok := toolSchema(in.Schema)
+	if !ok {
+		e.lost.Refuse(in.At)
+		return t, false
+	}
+	if condition != nil {
+		t.description = appendJoined(nil, t.description, `\n\n`, condition)
+	}
+	t.schema = schema
+	return t, true
+}
+
+// strictBudget is what the API allows to all strict tools of a request together.
+type strictBudget struct {
+	tools, optional int
+}
+
+// strictSchema returns a schema that the model cannot violate, false if the
+// model or the format does not have it.
+func (e *encoder) strictSchema(in *transform.Tool, budget *strictBudget) ([]byte, bool) {
+	wish := in.Schema
+	if wish.Empty() {
+		wish = emptySchema
+	}
+	if !e.model.Schemas || e.cloud || budget.tools == 0 || !hasRootObject(wish) {
+		return nil, false
+	}
+	schema, optional, ok := nativeSchema(wish, nil)
+	if !ok || budget.optional+optional > maxOptional {
+		return nil, false
+	}
+	budget.optional += optional
+	budget.tools--
+	return schema, true
+}
+
+var (
+	emptySchema  = []byte(`{"type":"object","properties":{}}`)
+	customSchema = []byte(`{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}`)
+)
+
+// describeGrammar appends the grammar of a custom tool's input to its
+// description. Chat nests syntax and definition in grammar, Responses does not.
+func describeGrammar(description transform.Literal, grammar jsonbytes.Value) transform.Literal {
+	if inner := grammar.Get("grammar"); inner.Kind() == jsonbytes.Object {
+		grammar = inner
+	}
+	if grammar.Empty() || grammar.Get("type").Is("text") {
+		return description
+	}
+	syntax, _ := grammar.Get("syntax").Text()
+	definition, ok := grammar.Get("definition").Text()
+	if !ok {
+		definition = string(grammar)
+	}
+	if syntax != "" {
+		syntax += " "
+	}
+	rule := transform.Quote("The input must follow this " + syntax + "grammar:\n" + definition)
+	return appendJoined(nil, description, `\n\n`, rule)
+}
+
+// planChoice decides on tool_choice.
+func (e *encoder) planChoice() error {
+	in := &e.r.ToolChoice
+	c := &e.choice
+	c.parallel = e.r.ParallelTools == nil || *e.r.ParallelTools
+	switch in.Mode {
+	case transform.ToolsAuto:
+		c.kind = "auto"
+	case transform.ToolsNone:
+		c.kind = "none"
+	case transform.ToolsRequired:
+		c.kind = "any"
+	case transform.ToolsNamed:
+		c.kind, c.name = "tool", in.Name
+	}
+	if e.output.answer != nil {
+		e.chooseAnswer()
+	}
+	switch {
+	case len(e.tools) == 0:
+		if c.forced() {
+			return badRequest("tool_choice", "tool_choice demands a tool, but there is none to call")
+		}
+		c.kind = ""
+	case c.kind == "tool" && !e.declared(c.name):
+		return badRequest("tool_choice", "tool_choice names a tool that is not among the tools")
+	case c.forced() && !e.model.ForcedTools:
+		e.lost.Refuse(root.Key("tool_choice"))
+		c.kind = "auto"
+	case c.kind == "" && !c.parallel:
+		// The wish lives inside of tool_choice only.
+		c.kind = "auto"
+	}
+	return nil
+}
+
+// chooseAnswer forces the tool that stands for the answer, or, where the
+// client has tools, a choice among it and those.
+func (e *encoder) chooseAnswer() {
+	c := &e.choice
+	c.parallel = false
+	if c.kind == "none" || len(e.tools) == 1 {
+		c.kind, c.name = "tool", answerTool
+		return
+	}
+	c.kind = "any"
+}
+
+func (e *encoder) declared(name string) bool {
+	for i := range e.tools {
+		if e.tools[i].name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *encoder) writeTools() {
+	if len(e.tools) == 0 {
+		return
+	}
+	e.key("tools")
+	e.dst = append(e.dst, '[')
+	for i := range e.tools {
+		e.dst = appendComma(e.dst)
+		e.writeTool(&e.tools[i])
+	}
+	e.dst = append(e.dst, ']')
+}
+
+func (e *encoder) writeTool(t *tool) {
+	if t.raw != nil {
+		e.dst = append(e.dst, t.raw...)
+		return
+	}
+	e.dst = append(e.dst, `{"name":"`...)
+	e.dst = append(e.dst, t.name...)
+	e.dst = append(e.dst, '"')
+	if !blank(t.description) {
+		e.key("description")
+		e.dst = append(e.dst, t.description...)
+	}
+	e.key("input_schema")
+	e.dst = append(e.dst, t.schema...)
+	if t.strict {
+		e.key("strict")
+		e.dst = append(e.dst, "true"...)
+	}
+	e.writeCacheMark(t.cache)
+	e.dst = append(e.dst, '}')
+}
+
+func (e *encoder) writeChoice() {
+	c := &e.choice
+	if c.kind == "" {
+		return
+	}
+	e.key("tool_choice")
+	e.dst = append(e.dst, `{"type":"`...)
+	e.dst = append(e.dst, c.kind...)
+	e.dst = append(e.dst, '"')
+	if c.kind == "tool" {
+		e.key("name")
+		e.dst = append(e.dst, '"')
+		e.dst = append(e.dst, c.name...)
+		e.dst = append(e.dst, '"')
+	}
+	if !c.parallel && c.kind != "none" {
+		e.key("disable_parallel_tool_use")
+		e.dst = append(e.dst, "true"...)
+	}
+	e.dst = append(e.dst, '}')
+}

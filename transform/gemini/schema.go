@@ -1,0 +1,172 @@
+package gemini
+
+import (
+	"bytes"
+
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+)
+
+// appendSchema writes a JSON Schema for parametersJsonSchema or
+// responseJsonSchema. These ignore most of what they do not know, but for a few
+// things that are refused or silently change the meaning, and that can be said
+// otherwise:
+//
+//   - $ref beside anything but names that begin with $ ("can only contain
+//     properties starting with '$' when $ref is present"): the reference goes
+//     into an anyOf of its own;
+//   - definitions, and references to them ("reference to undefined schema"):
+//     they are called $defs;
+//   - const of a string or a number: it is an enum of one;
+//   - allOf of one schema: it is an anyOf of one.
+//
+// What needs none of this is copied as it is. exact is false where something
+// had to be left out.
+func appendSchema(dst []byte, schema jsonbytes.Value) (out []byte, exact bool) {
+	if !needsRewriting(schema) {
+		return append(dst, schema...), true
+	}
+	r := schemaRewriter{dst: dst, defs: schema.Get("$defs") == nil && schema.Get("definitions") != nil}
+	r.schema(schema, 0)
+	return r.dst, !r.lossy
+}
+
+func needsRewriting(schema jsonbytes.Value) bool {
+	for _, word := range [...]string{`"$ref"`, `"definitions"`, `"const"`, `"allOf"`} {
+		if bytes.Contains(schema, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// deepestSchema bounds the recursion; what is deeper is copied as it is.
+const deepestSchema = 128
+
+type schemaRewriter struct {
+	dst []byte
+	// defs tells that the root's definitions become $defs.
+	defs bool
+	// lossy tells that something was left out.
+	lossy bool
+}
+
+func (r *schemaRewriter) schema(v jsonbytes.Value, depth int) {
+	if v.Kind() != jsonbytes.Object || depth > deepestSchema {
+		r.dst = append(r.dst, v...)
+		return
+	}
+	siblings := v.Get("$ref") != nil && r.hasSiblings(v, depth)
+	wrap := siblings && v.Get("anyOf") == nil && v.Get("allOf") == nil
+	r.dst = append(r.dst, '{')
+	for key, value := range v.Members() {
+		name := string(key)
+		switch {
+		case name == "$ref" && wrap:
+			r.key("anyOf")
+			r.dst = append(r.dst, `[{"$ref":`...)
+			r.reference(value)
+			r.dst = append(r.dst, "}]"...)
+		case name == "$ref":
+			r.key(name)
+			r.reference(value)
+		case siblings && !wrap && !r.dollar(name, depth):
+			r.lossy = true // both a reference and alternatives: no way to say it
+		default:
+			r.member(v, name, value, depth)
+		}
+	}
+	r.dst = append(r.dst, '}')
+}
+
+func (r *schemaRewriter) hasSiblings(v jsonbytes.Value, depth int) bool {
+	for key := range v.Members() {
+		if !r.dollar(string(key), depth) {
+			return true
+		}
+	}
+	return false
+}
+
+// dollar tells whether a keyword may stand beside a reference.
+func (r *schemaRewriter) dollar(name string, depth int) bool {
+	return len(name) > 0 && name[0] == '$' || name == "definitions" && depth == 0 && r.defs
+}
+
+// member writes a keyword, with the schemas inside it.
+func (r *schemaRewriter) member(schema jsonbytes.Value, name string, v jsonbytes.Value, depth int) {
+	switch name {
+	case "definitions":
+		if r.defs && depth == 0 {
+			name = "$defs"
+		}
+		fallthrough
+	case "properties", "$defs", "patternProperties", "dependentSchemas":
+		r.key(name)
+		r.schemas(v, depth)
+	case "items", "additionalProperties", "prefixItems", "anyOf", "oneOf", "not", "if", "then", "else", "contains", "propertyNames":
+		r.key(name)
+		r.oneOrMore(v, depth)
+	case "allOf":
+		if v.Len() == 1 && schema.Get("anyOf") == nil {
+			name = "anyOf"
+		}
+		r.key(name)
+		r.oneOrMore(v, depth)
+	case "const":
+		if kind := v.Kind(); (kind == jsonbytes.String || kind == jsonbytes.Number) && schema.Get("enum") == nil {
+			r.key("enum")
+			r.dst = append(append(append(r.dst, '['), v...), ']')
+			return
+		}
+		fallthrough
+	default:
+		r.key(name)
+		r.dst = append(r.dst, v...)
+	}
+}
+
+// schemas writes an object whose members are schemas.
+func (r *schemaRewriter) schemas(v jsonbytes.Value, depth int) {
+	if v.Kind() != jsonbytes.Object {
+		r.dst = append(r.dst, v...)
+		return
+	}
+	r.dst = append(r.dst, '{')
+	for key, value := range v.Members() {
+		r.key(string(key))
+		r.schema(value, depth+1)
+	}
+	r.dst = append(r.dst, '}')
+}
+
+// oneOrMore writes a schema or an array of them.
+func (r *schemaRewriter) oneOrMore(v jsonbytes.Value, depth int) {
+	if v.Kind() != jsonbytes.Array {
+		r.schema(v, depth+1)
+		return
+	}
+	r.dst = append(r.dst, '[')
+	for i, value := range v.Elements() {
+		if i > 0 {
+			r.dst = append(r.dst, ',')
+		}
+		r.schema(value, depth+1)
+	}
+	r.dst = append(r.dst, ']')
+}
+
+func (r *schemaRewriter) reference(v jsonbytes.Value) {
+	const old, new = "#/definitions/", "#/$defs/"
+	if text, ok := v.Text(); ok && r.defs && len(text) > len(old) && text[:len(old)] == old {
+		r.dst = jsonbytes.AppendString(r.dst, new+text[len(old):])
+		return
+	}
+	r.dst = append(r.dst, v...)
+}
+
+func (r *schemaRewriter) key(name string) {
+	if r.dst[len(r.dst)-1] != '{' {
+		r.dst = append(r.dst, ',')
+	}
+	r.dst = append(jsonbytes.AppendString(r.dst, name), ':')
+}

@@ -1,0 +1,252 @@
+package openai
+
+import (
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// toolMessage writes the result of a call. It can hold text only; media are
+// shown by the user afterwards.
+func (e *requestEncoder) toolMessage(turn *transform.Turn) {
+	var parts []transform.Part
+	for i := range turn.Parts {
+		part := turn.Parts[i]
+		placeholder := ""
+		switch part.Kind {
+		case transform.PartImage:
+			placeholder = `"[image]"`
+		case transform.PartAudio:
+			placeholder = `"[audio]"`
+		case transform.PartFile:
+			placeholder = `"[file]"`
+		}
+		if !e.sayable(&part, true) {
+			continue
+		}
+		if part.Kind != transform.PartText {
+			e.shown = append(e.shown, part)
+			part = transform.Part{Kind: transform.PartText, Text: transform.Literal(placeholder)}
+		}
+		parts = append(parts, part)
+	}
+	if turn.IsError {
+		parts = failedResult(parts)
+	}
+	e.open("tool")
+	e.member(`,"tool_call_id":`, turn.CallID)
+	e.raw(`,"content":`)
+	e.content(parts, true)
+	e.raw(`}`)
+}
+
+// failedResult says in words what this format has no member for.
+func failedResult(parts []transform.Part) []transform.Part {
+	const prefix = `"Error: `
+	if len(parts) == 0 {
+		return []transform.Part{{Kind: transform.PartText, Text: transform.Literal(prefix + `"`)}}
+	}
+	parts[0].Text = append(transform.Literal(prefix), parts[0].Text[1:]...)
+	return parts
+}
+
+// showPending writes the media that tools returned.
+func (e *requestEncoder) showPending() {
+	if len(e.shown) == 0 {
+		return
+	}
+	e.open("user")
+	e.raw(`,"content":`)
+	e.content(e.shown, false)
+	e.raw(`}`)
+	e.shown = e.shown[:0]
+}
+
+// assistantMessage writes what the model said in one message: its text, what
+// it thought as far as the target takes that back, and its calls.
+func (e *requestEncoder) assistantMessage(turns []transform.Turn) {
+	var texts, refusals, thoughts, toolCalls []transform.Part
+	for i := range turns {
+		for j := range turns[i].Parts {
+			part := turns[i].Parts[j]
+			switch part.Kind {
+			case transform.PartToolCall:
+				toolCalls = append(toolCalls, part)
+			case transform.PartReasoning:
+				thoughts = append(thoughts, part)
+			case transform.PartRefusal:
+				if e.family.openAI {
+					refusals = append(refusals, part)
+					continue
+				}
+				fallthrough
+			default:
+				if e.sayable(&part, false) {
+					texts = append(texts, part)
+				}
+			}
+		}
+	}
+	e.open("assistant")
+	if name := turns[0].Name; name != "" {
+		e.member(`,"name":`, name)
+	}
+	e.raw(`,"content":`)
+	if len(texts) == 0 && len(toolCalls)+len(refusals) > 0 {
+		e.raw(`null`)
+	} else {
+		e.assistantContent(texts)
+	}
+	if len(refusals) > 0 {
+		e.raw(`,"refusal":`)
+		e.joined(refusals, ``)
+	}
+	e.thoughts(thoughts)
+	e.toolCalls(toolCalls)
+	e.raw(`}`)
+}
+
+// assistantContent joins what was one text before it was cut into parts, unless
+// a mark stands between them.
+func (e *requestEncoder) assistantContent(texts []transform.Part) {
+	for i := range texts {
+		if e.marks(&texts[i]) {
+			e.content(texts, false)
+			return
+		}
+	}
+	e.joined(texts, ``)
+}
+
+// thoughts writes reasoning as text where the target asks for it, and with what
+// vouches for it where the target is its maker's.
+func (e *requestEncoder) thoughts(parts []transform.Part) {
+	var texts, signed []transform.Part
+	for i := range parts {
+		part := &parts[i]
+		ours := part.Opaque.Kind != transform.OpaqueNone && part.Opaque.Vendor == e.to.Vendor
+		if ours {
+			signed = append(signed, *part)
+		}
+		if e.to.Reasoning != "" && part.Text != nil {
+			texts = append(texts, transform.Part{Text: part.Text})
+		} else if !ours {
+			e.lost.Drop(part.At)
+			continue
+		}
+		if part.Opaque.Kind != transform.OpaqueNone && !ours {
+			e.lost.Drop(part.At.Key("signature"))
+		}
+		e.unmarked(part)
+	}
+	if e.to.Reasoning != "" {
+		// Who wants it wants it in every such message, if only empty.
+		e.raw(`,`)
+		e.quote(e.to.Reasoning)
+		e.raw(`:`)
+		e.joined(texts, `\n\n`)
+	}
+	if len(signed) == 0 {
+		return
+	}
+	e.raw(`,"reasoning_details":[`)
+	for i := range signed {
+		if i > 0 {
+			e.raw(`,`)
+		}
+		e.dst = appendDetail(e.dst, signed[i].Text, &signed[i].Opaque, i)
+	}
+	e.raw(`]`)
+}
+
+// appendDetail writes an element of reasoning_details: text, what vouches for
+// it, or what stands in its place.
+func appendDetail(dst []byte, text transform.Literal, opaque *transform.Opaque, index int) []byte {
+	switch {
+	case opaque.Kind == transform.OpaqueRedacted:
+		dst = append(dst, `{"type":"reasoning.encrypted","data":`...)
+		dst = append(dst, opaque.Data...)
+	default:
+		dst = append(dst, `{"type":"reasoning.text"`...)
+		if text != nil {
+			dst = append(dst, `,"text":`...)
+			dst = append(dst, text...)
+		}
+		if opaque.Kind == transform.OpaqueSignature {
+			dst = append(dst, `,"signature":`...)
+			dst = append(dst, opaque.Data...)
+		}
+	}
+	if opaque.Kind != transform.OpaqueNone {
+		dst = append(dst, `,"format":"`...)
+		dst = append(dst, formatOf(opaque.Vendor)...)
+		dst = append(dst, '"')
+	}
+	dst = append(dst, `,"index":`...)
+	dst = appendInt(dst, int64(index))
+	return append(dst, '}')
+}
+
+func (e *requestEncoder) toolCalls(parts []transform.Part) {
+	if len(parts) == 0 {
+		return
+	}
+	e.raw(`,"tool_calls":[`)
+	for i := range parts {
+		part := &parts[i]
+		if i > 0 {
+			e.raw(`,`)
+		}
+		call := part.Call
+		if call.Custom && !e.family.openAI {
+			// Free text has no place here: it becomes the only argument.
+			e.lost.Drop(part.At.Key("custom"))
+			input := jsonbytes.AppendBytes([]byte(`{"input":`), call.Arguments)
+			call.Custom, call.Arguments = false, append(input, '}')
+		}
+		e.dst = appendToolCall(e.dst, &call, -1)
+		if part.Opaque.Kind == transform.OpaqueSignature && part.Opaque.Vendor == e.to.Vendor && e.to.Vendor == transform.VendorGoogle {
+			e.dst = appendThoughtSignature(e.dst, part.Opaque.Data)
+		} else if part.Opaque.Kind != transform.OpaqueNone {
+			e.lost.Drop(part.At.Key("signature"))
+		}
+		e.unmarked(part)
+		e.raw(`}`)
+	}
+	e.raw(`]`)
+}
+
+// appendToolCall writes a call up to its closing brace, with its number if that
+// is not negative, as streams have it.
+func appendToolCall(dst []byte, call *transform.ToolCall, index int) []byte {
+	dst = append(dst, '{')
+	if index >= 0 {
+		dst = append(dst, `"index":`...)
+		dst = appendInt(dst, int64(index))
+		dst = append(dst, ',')
+	}
+	dst = append(dst, `"id":`...)
+	dst = jsonbytes.AppendString(dst, call.ID)
+	if call.Custom {
+		dst = append(dst, `,"type":"custom","custom":{"name":`...)
+		dst = jsonbytes.AppendString(dst, call.Name)
+		dst = append(dst, `,"input":`...)
+	} else {
+		dst = append(dst, `,"type":"function","function":{"name":`...)
+		dst = jsonbytes.AppendString(dst, call.Name)
+		dst = append(dst, `,"arguments":`...)
+	}
+	if len(call.Arguments) == 0 && !call.Custom && index < 0 {
+		dst = append(dst, `"{}"`...)
+	} else {
+		dst = jsonbytes.AppendBytes(dst, call.Arguments)
+	}
+	return append(dst, '}')
+}
+
+// appendThoughtSignature writes Google's signature of a call where Google's own
+// endpoint of this format has it.
+func appendThoughtSignature(dst []byte, signature transform.Literal) []byte {
+	dst = append(dst, `,"extra_content":{"google":{"thought_signature":`...)
+	dst = append(dst, signature...)
+	return append(dst, `}}`...)
+}

@@ -1,0 +1,108 @@
+package openai
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// refine makes the kind of an error, so far that of its status, as exact as its
+// code, type and message allow.
+func refine(e *transform.Error) {
+	words := strings.ToLower(e.Code + " " + e.Type)
+	message := strings.ToLower(e.Message)
+	bad := e.Kind == transform.ErrBadRequest || e.Kind == transform.ErrTooLarge
+	// The status of an error inside a 200 says nothing, its words everything.
+	open := e.Status < 400
+	switch {
+	case hasAny(words, "insufficient_quota", "insufficient_balance", "billing", "exceeded_current_quota", "insufficient_user_quota"):
+		e.Kind = transform.ErrQuota
+	case hasAny(words, "content_filter", "content_policy", "responsibleai", "moderation_blocked"):
+		e.Kind = transform.ErrContentPolicy
+	case hasAny(words, "context_length", "context_window", "exceed_context_size", "tokens_limit_reached"),
+		(bad || open) && hasAny(message, tooLongWords[:]...):
+		e.Kind = transform.ErrContextLength
+	case hasAny(words, "rate_limit", "rate_limited", "too_many_requests"):
+		e.Kind = transform.ErrRateLimit
+	case (bad || open) && (hasAny(words, "invalid_api_key", "authentication") || badKey(message)):
+		e.Kind = transform.ErrAuthentication
+	case (bad || open) && hasAny(words, "model_not_found"):
+		e.Kind = transform.ErrNotFound
+		if bad {
+			e.Status = http.StatusNotFound
+		}
+	case (e.Status >= 500 || e.Status == http.StatusTooManyRequests || open) && hasAny(words+" "+message, "overloaded", "at capacity"):
+		e.Kind = transform.ErrOverloaded
+	case open && hasAny(words, "invalid_request"):
+		e.Kind = transform.ErrBadRequest
+	case open && hasAny(words, "timeout"):
+		e.Kind = transform.ErrTimeout
+	}
+}
+
+// tooLongWords are in the messages of providers that have no code for a prompt
+// which is longer than the model's window.
+var tooLongWords = [...]string{
+	"maximum context length", "context length", "context window", "context size", "prompt is too long",
+	"input is too long", "too many input tokens", "maximum prompt length", "reduce the length of",
+}
+
+func badKey(message string) bool {
+	return hasAny(message, "api key", "api_key", "apikey") && hasAny(message, "invalid", "incorrect", "not valid")
+}
+
+func hasAny(s string, words ...string) bool {
+	for _, w := range words {
+		if strings.Contains(s, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// errorInside is the error of an answer whose status promised none: as the body
+// of a 200, or as an event of a stream. It is nil if root holds no error.
+func errorInside(root jsonbytes.Value, always bool) *transform.Error {
+	inner := root.Get("error")
+	reply := root.Get("base_resp").Get("status_code")
+	code, _ := reply.Int()
+	if !always && !isError(inner) && code == 0 {
+		return nil
+	}
+	e := &transform.Error{Kind: transform.ErrUpstream}
+	if status := statusInside(inner, root); status != 0 {
+		e.Status, e.Kind = status, transform.KindOfStatus(status)
+	}
+	readError(e, root)
+	refine(e)
+	if e.Message == "" {
+		e.Message = "The provider broke off its answer and did not say why."
+	}
+	return e
+}
+
+func isError(v jsonbytes.Value) bool {
+	switch v.Kind() {
+	case jsonbytes.Object:
+		return v.Len() > 0
+	case jsonbytes.String:
+		return !v.Is("")
+	}
+	return false
+}
+
+// statusInside finds the HTTP status that an error names, 0 if it names none.
+func statusInside(places ...jsonbytes.Value) int {
+	for _, v := range places {
+		for _, name := range [...]string{"status_code", "status", "code"} {
+			word := wordOf(v.Get(name))
+			if n, err := strconv.Atoi(word); err == nil && n >= 400 && n <= 599 {
+				return n
+			}
+		}
+	}
+	return 0
+}

@@ -1,0 +1,266 @@
+package openai
+
+import (
+	"bytes"
+	"path"
+	"strings"
+
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// content reads a message's content: a string, or an array of parts.
+func (d *requestDecoder) content(turn *transform.Turn, v jsonbytes.Value) error {
+	at := turn.At.Key("content")
+	switch v.Kind() {
+	case jsonbytes.String:
+		turn.Parts = append(turn.Parts, transform.Part{Kind: transform.PartText, Text: v, At: at})
+		return nil
+	case jsonbytes.Array:
+		for i, e := range v.Elements() {
+			if err := d.part(turn, e, at.Index(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return wrongType(at, "a string or an array of parts", v)
+}
+
+// part reads one part. What it holds is the member named like its type.
+func (d *requestDecoder) part(turn *transform.Turn, v jsonbytes.Value, at transform.Path) error {
+	if err := object(v, at); err != nil {
+		return err
+	}
+	kind, ok := v.Get("type").Text()
+	switch {
+	case v.Get("type").Empty():
+		return missing(at.Key("type"))
+	case !ok:
+		return wrongType(at.Key("type"), "a string", v.Get("type"))
+	}
+	inner := v.Get(kind)
+	part := transform.Part{At: at}
+	err := d.partOf(&part, kind, inner, v)
+	switch {
+	case err == errUnknownPart:
+		d.lost.Refuse(at)
+		return nil
+	case err != nil:
+		return err
+	}
+	for key, value := range v.Members() {
+		switch name := string(key); {
+		case name == "type" || name == kind || value.IsNull():
+		case isCacheMark(name):
+			part.Cache = cacheMark(value)
+		case kind == "thinking" && (name == "signature" || name == "closed"):
+		default:
+			d.lost.Drop(at.Key(name))
+		}
+	}
+	turn.Parts = append(turn.Parts, part)
+	return nil
+}
+
+// errUnknownPart stands for a part that no other format has either.
+var errUnknownPart = &transform.Error{Message: "unknown part"}
+
+func (d *requestDecoder) partOf(part *transform.Part, kind string, inner, v jsonbytes.Value) (err error) {
+	here := part.At.Key(kind)
+	switch kind {
+	case "text", "refusal", "image_url", "input_audio", "file":
+		if inner.Empty() {
+			return missing(here)
+		}
+	}
+	switch kind {
+	case "text":
+		part.Kind = transform.PartText
+		part.Text, err = literal(inner, here)
+	case "refusal":
+		part.Kind = transform.PartRefusal
+		part.Text, err = literal(inner, here)
+	case "thinking", "redacted_thinking":
+		if thought, ok := thinkingPart(v); ok {
+			thought.At = part.At
+			*part = thought
+			return nil
+		}
+		return errUnknownPart
+	case "image_url":
+		part.Kind = transform.PartImage
+		err = d.image(&part.Media, inner, here)
+	case "input_audio":
+		part.Kind = transform.PartAudio
+		err = d.audio(&part.Media, inner, here)
+	case "file":
+		part.Kind = transform.PartFile
+		err = d.file(&part.Media, inner, here)
+	default:
+		return errUnknownPart
+	}
+	return err
+}
+
+// image reads {url, detail}, or the URL alone as some clients send it.
+func (d *requestDecoder) image(m *transform.Media, v jsonbytes.Value, at transform.Path) (err error) {
+	if v.Kind() == jsonbytes.String {
+		return source(m, v, at)
+	}
+	if err = object(v, at); err != nil {
+		return err
+	}
+	for key, value := range v.Members() {
+		name := string(key)
+		here := at.Key(name)
+		switch {
+		case value.IsNull():
+		case name == "url":
+			err = source(m, value, here)
+		case name == "detail":
+			m.Detail, err = text(value, here)
+		default:
+			d.lost.Drop(here)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if m.URL == "" && m.Data == nil {
+		return missing(at.Key("url"))
+	}
+	return nil
+}
+
+func (d *requestDecoder) audio(m *transform.Media, v jsonbytes.Value, at transform.Path) (err error) {
+	if err = object(v, at); err != nil {
+		return err
+	}
+	format := ""
+	for key, value := range v.Members() {
+		name := string(key)
+		here := at.Key(name)
+		switch {
+		case value.IsNull():
+		case name == "data":
+			err = data(m, value, here)
+		case name == "format":
+			format, err = text(value, here)
+		default:
+			d.lost.Drop(here)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case m.Data == nil:
+		return missing(at.Key("data"))
+	case m.Type != "": // from a data URI
+	case format == "":
+		return missing(at.Key("format"))
+	default:
+		m.Type = "audio/" + format
+	}
+	return nil
+}
+
+func (d *requestDecoder) file(m *transform.Media, v jsonbytes.Value, at transform.Path) (err error) {
+	if err = object(v, at); err != nil {
+		return err
+	}
+	for key, value := range v.Members() {
+		name := string(key)
+		here := at.Key(name)
+		switch {
+		case value.IsNull():
+		case name == "file_data":
+			err = data(m, value, here)
+		case name == "file_id":
+			m.FileID, err = text(value, here)
+		case name == "filename":
+			m.Name, err = text(value, here)
+		default:
+			d.lost.Drop(here)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if m.Data == nil && m.URL == "" && m.FileID == "" {
+		return missing(at.Key("file_data"))
+	}
+	if m.Type == "" && m.Data != nil && strings.EqualFold(path.Ext(m.Name), ".pdf") {
+		m.Type = "application/pdf"
+	}
+	return nil
+}
+
+// source reads a URL that may be a data URI.
+func source(m *transform.Media, v jsonbytes.Value, at transform.Path) error {
+	if v.Kind() != jsonbytes.String {
+		return wrongType(at, "a string", v)
+	}
+	found, err := dataURI(m, v, at)
+	if !found && err == nil {
+		m.URL, _ = v.Text()
+	}
+	return err
+}
+
+// data reads base64 that may be wrapped in a data URI, or a URL in its place.
+func data(m *transform.Media, v jsonbytes.Value, at transform.Path) error {
+	if v.Kind() != jsonbytes.String {
+		return wrongType(at, "a string", v)
+	}
+	found, err := dataURI(m, v, at)
+	if found || err != nil {
+		return err
+	}
+	inside := inside(v)
+	if bytes.HasPrefix(inside, []byte("http://")) || bytes.HasPrefix(inside, []byte("https://")) {
+		m.URL = string(inside)
+		return nil
+	}
+	m.Data = inside
+	return checkData(m, at)
+}
+
+// inside is a string's text, in place where it holds no escapes. Encoders that
+// write base64 with \/ are the exception.
+func inside(v jsonbytes.Value) []byte {
+	if bytes.IndexByte(v, '\\') < 0 {
+		return v[1 : len(v)-1]
+	}
+	return v.AppendText(make([]byte, 0, len(v)))
+}
+
+// dataURI takes data:<type>;base64,<data> apart.
+func dataURI(m *transform.Media, v jsonbytes.Value, at transform.Path) (found bool, err error) {
+	const scheme = "data:"
+	if len(v) < len(scheme)+2 || !strings.EqualFold(string(v[1:1+len(scheme)]), scheme) {
+		return false, nil
+	}
+	head, data, ok := bytes.Cut(inside(v)[len(scheme):], []byte(","))
+	kind, parameters, _ := strings.Cut(string(head), ";")
+	if !ok || !strings.HasSuffix(";"+parameters, ";base64") {
+		return true, badRequest(codeInvalidValue, at, "must be a URL or data:<media type>;base64,<data>.")
+	}
+	m.Type, m.Data = strings.ToLower(strings.TrimSpace(kind)), data
+	return true, checkData(m, at)
+}
+
+// checkData makes sure that the data can stand between quotes, whatever the
+// escapes hid.
+func checkData(m *transform.Media, at transform.Path) error {
+	if len(m.Data) == 0 {
+		return badRequest(codeInvalidValue, at, "holds no data.")
+	}
+	if bytes.IndexByte(m.Data, '"') >= 0 || bytes.IndexByte(m.Data, '\\') >= 0 || bytes.ContainsFunc(m.Data, isControl) {
+		return badRequest(codeInvalidValue, at, "must be base64.")
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < ' ' }

@@ -1,0 +1,233 @@
+package openai
+
+import (
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+func (d *requestDecoder) readTools(v jsonbytes.Value, at transform.Path) error {
+	if v.Kind() != jsonbytes.Array {
+		return wrongType(at, "an array of tools", v)
+	}
+	for i, e := range v.Elements() {
+		if err := d.tool(e, at.Index(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tool reads {type, function|custom}. Tools of other types are some provider's
+// own and cannot be carried.
+func (d *requestDecoder) tool(v jsonbytes.Value, at transform.Path) error {
+	if err := object(v, at); err != nil {
+		return err
+	}
+	kind, known := v.Get("type"), "function"
+	switch {
+	case kind.Is("custom"):
+		known = "custom"
+	case kind.Is("function"), kind.Empty() && !v.Get(known).Empty():
+	case kind.Empty():
+		return missing(at.Key("type"))
+	case kind.Kind() != jsonbytes.String:
+		return wrongType(at.Key("type"), "a string", kind)
+	default:
+		d.lost.Refuse(at)
+		return nil
+	}
+	inner := v.Get(known)
+	if inner.Empty() {
+		return missing(at.Key(known))
+	}
+	tool := transform.Tool{At: at}
+	for key, value := range v.Members() {
+		switch name := string(key); {
+		case name == "type" || name == known || value.IsNull():
+		case isCacheMark(name):
+			tool.Cache = cacheMark(value)
+		default:
+			d.lost.Drop(at.Key(name))
+		}
+	}
+	if err := d.toolDefinition(&tool, inner, at.Key(known), known == "custom"); err != nil {
+		return err
+	}
+	d.r.Tools = append(d.r.Tools, tool)
+	return nil
+}
+
+// toolDefinition reads what a function or a custom tool is.
+func (d *requestDecoder) toolDefinition(tool *transform.Tool, v jsonbytes.Value, at transform.Path, custom bool) (err error) {
+	if err = object(v, at); err != nil {
+		return err
+	}
+	tool.Custom = custom
+	for key, value := range v.Members() {
+		name := string(key)
+		here := at.Key(name)
+		if value.IsNull() {
+			continue
+		}
+		switch {
+		case name == "name":
+			tool.Name, err = text(value, here)
+		case name == "description":
+			tool.Description, err = literal(value, here)
+		case name == "parameters" && !custom:
+			if tool.Schema = value; value.Kind() != jsonbytes.Object {
+				err = wrongType(here, "an object", value)
+			}
+		case name == "strict" && !custom:
+			var strict bool
+			strict, err = boolean(value, here)
+			tool.Strict = &strict
+		case name == "format" && custom:
+			if err = object(value, here); err == nil && !value.Get("type").Is("text") {
+				tool.Grammar = value
+			}
+		case isCacheMark(name):
+			tool.Cache = cacheMark(value)
+		default:
+			d.lost.Drop(here)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if tool.Name == "" {
+		return missing(at.Key("name"))
+	}
+	return nil
+}
+
+// functions reads the tools of the time before tools. Who declares them so
+// cannot read more than one call in an answer.
+func (d *requestDecoder) functions(v jsonbytes.Value, at transform.Path) error {
+	if v.Kind() != jsonbytes.Array {
+		return wrongType(at, "an array of functions", v)
+	}
+	for i, e := range v.Elements() {
+		tool := transform.Tool{At: at.Index(i)}
+		if err := d.toolDefinition(&tool, e, tool.At, false); err != nil {
+			return err
+		}
+		d.r.Tools = append(d.r.Tools, tool)
+	}
+	if d.r.ParallelTools == nil {
+		d.r.ParallelTools = new(bool)
+	}
+	return nil
+}
+
+// toolChoice reads tool_choice in all its forms, and function_call.
+func toolChoice(v jsonbytes.Value, at transform.Path) (choice transform.ToolChoice, err error) {
+	switch {
+	case v.Kind() == jsonbytes.String:
+		choice.Mode, err = toolMode(v, at)
+		return choice, err
+	case v.Kind() != jsonbytes.Object:
+		return choice, wrongType(at, "a string or an object", v)
+	}
+	if err = unique(v, at); err != nil {
+		return choice, err
+	}
+	switch kind := v.Get("type"); {
+	case kind.Is("allowed_tools"):
+		return allowedTools(v, at)
+	case kind.Is("function"), kind.Is("custom"):
+		which, _ := kind.Text()
+		choice.Mode = transform.ToolsNamed
+		choice.Name, err = toolName(v.Get(which), at.Key(which))
+	case kind.Empty() && !v.Get("function").Empty():
+		choice.Mode = transform.ToolsNamed
+		choice.Name, err = toolName(v.Get("function"), at.Key("function"))
+	case kind.Empty(): // the old form, {name}
+		choice.Mode = transform.ToolsNamed
+		choice.Name, err = toolName(v, at)
+	case kind.Kind() == jsonbytes.String:
+		// Some clients wrap the word: {"type":"auto"}.
+		choice.Mode, err = toolMode(kind, at.Key("type"))
+	default:
+		err = wrongType(at.Key("type"), "a string", kind)
+	}
+	return choice, err
+}
+
+func toolMode(v jsonbytes.Value, at transform.Path) (transform.ToolMode, error) {
+	switch {
+	case v.Is("auto"):
+		return transform.ToolsAuto, nil
+	case v.Is("none"):
+		return transform.ToolsNone, nil
+	case v.Is("required"), v.Is("any"): // any is Mistral's word
+		return transform.ToolsRequired, nil
+	}
+	return transform.ToolsUnset, badRequest(codeInvalidValue, at, "must be auto, none, required or name a tool.")
+}
+
+func toolName(v jsonbytes.Value, at transform.Path) (string, error) {
+	if v.Empty() {
+		return "", missing(at)
+	}
+	if err := object(v, at); err != nil {
+		return "", err
+	}
+	name, _ := v.Get("name").Text()
+	if name == "" {
+		return "", missing(at.Key("name"))
+	}
+	return name, nil
+}
+
+// allowedTools reads {type, allowed_tools: {mode, tools: [{type, function: {name}}]}}.
+func allowedTools(outer jsonbytes.Value, outerAt transform.Path) (choice transform.ToolChoice, err error) {
+	at, v := outerAt.Key("allowed_tools"), outer.Get("allowed_tools")
+	if v.Empty() {
+		return choice, missing(at)
+	}
+	if err = object(v, at); err != nil {
+		return choice, err
+	}
+	choice.Mode = transform.ToolsAuto
+	if mode := v.Get("mode"); !mode.Empty() {
+		if choice.Mode, err = toolMode(mode, at.Key("mode")); err != nil {
+			return choice, err
+		}
+	}
+	list := at.Key("tools")
+	if v.Get("tools").Kind() != jsonbytes.Array {
+		return choice, wrongType(list, "an array of tools", v.Get("tools"))
+	}
+	choice.Allowed = []string{}
+	for i, e := range v.Get("tools").Elements() {
+		here := list.Index(i)
+		if err = object(e, here); err != nil {
+			return choice, err
+		}
+		which := "function"
+		if e.Get("type").Is("custom") {
+			which = "custom"
+		}
+		name, err := toolName(e.Get(which), here.Key(which))
+		if err != nil {
+			return choice, err
+		}
+		choice.Allowed = append(choice.Allowed, name)
+	}
+	return choice, nil
+}
+
+// isCacheMark tells whether a member asks for caching: OpenAI's own word, and
+// Anthropic's, which gateways for OpenAI clients took over.
+func isCacheMark(name string) bool {
+	return name == "cache_control" || name == "prompt_cache_breakpoint"
+}
+
+func cacheMark(v jsonbytes.Value) *transform.CacheMark {
+	if v.Kind() != jsonbytes.Object {
+		return nil
+	}
+	ttl, _ := v.Get("ttl").Text()
+	return &transform.CacheMark{TTL: ttl}
+}

@@ -1,0 +1,151 @@
+package openai
+
+import "github.com/caddyllm/llmproxy/transform"
+
+// tools writes the tools and how free the model is to call them.
+func (e *requestEncoder) tools() {
+	choice := &e.r.ToolChoice
+	// Only OpenAI can narrow a choice; for others the list itself is narrowed.
+	var allowed map[string]bool
+	if choice.Allowed != nil && !e.family.openAI {
+		allowed = setOf(choice.Allowed)
+	}
+	written := 0
+	for i := range e.r.Tools {
+		tool := &e.r.Tools[i]
+		switch {
+		case allowed != nil && !allowed[tool.Name]:
+			continue
+		case tool.Custom && !e.family.openAI:
+			e.lost.Refuse(tool.At)
+			continue
+		}
+		if written++; written == 1 {
+			e.raw(`,"tools":[`)
+		} else {
+			e.raw(`,`)
+		}
+		e.tool(tool)
+	}
+	if written == 0 {
+		if choice.Mode == transform.ToolsRequired || choice.Mode == transform.ToolsNamed {
+			e.refuse("tool_choice")
+		}
+		return
+	}
+	e.raw(`]`)
+	e.toolChoice()
+	if e.r.ParallelTools != nil {
+		e.raw(`,"parallel_tool_calls":`)
+		e.bool(*e.r.ParallelTools)
+	}
+}
+
+func (e *requestEncoder) tool(tool *transform.Tool) {
+	kind := "function"
+	if tool.Custom {
+		kind = "custom"
+	}
+	e.raw(`{"type":"` + kind + `","` + kind + `":{"name":`)
+	e.quote(tool.Name)
+	if tool.Description != nil {
+		e.raw(`,"description":`)
+		e.value(tool.Description)
+	}
+	switch {
+	case tool.Custom && tool.Grammar != nil:
+		e.raw(`,"format":`)
+		e.value(tool.Grammar)
+	case tool.Custom:
+	case tool.Schema != nil:
+		e.raw(`,"parameters":`)
+		e.value(tool.Schema)
+	default: // some providers insist on it
+		e.raw(`,"parameters":{"type":"object","properties":{}}`)
+	}
+	if tool.Strict != nil && !tool.Custom {
+		e.raw(`,"strict":`)
+		e.bool(*tool.Strict)
+	}
+	e.raw(`}`)
+	if tool.Cache != nil {
+		if e.to.Vendor == transform.VendorAnthropic {
+			e.cacheControl(tool.Cache)
+		} else {
+			e.lost.Drop(tool.At.Key("cache_control"))
+		}
+	}
+	e.raw(`}`)
+}
+
+func (e *requestEncoder) toolChoice() {
+	choice := &e.r.ToolChoice
+	mode := ""
+	switch choice.Mode {
+	case transform.ToolsUnset:
+		return
+	case transform.ToolsAuto:
+		mode = "auto"
+	case transform.ToolsNone:
+		mode = "none"
+	case transform.ToolsRequired:
+		mode = "required"
+	case transform.ToolsNamed:
+		e.raw(`,"tool_choice":`)
+		e.toolRef(choice.Name, e.customTools())
+		return
+	}
+	if choice.Allowed == nil || !e.family.openAI || choice.Mode == transform.ToolsNone {
+		e.raw(`,"tool_choice":"` + mode + `"`)
+		return
+	}
+	e.raw(`,"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"` + mode + `","tools":[`)
+	custom := e.customTools()
+	for i, name := range choice.Allowed {
+		if i > 0 {
+			e.raw(`,`)
+		}
+		e.toolRef(name, custom)
+	}
+	e.raw(`]}}`)
+}
+
+// customTools are the names of the tools that take free text.
+func (e *requestEncoder) customTools() map[string]bool {
+	custom := make(map[string]bool)
+	for i := range e.r.Tools {
+		if e.r.Tools[i].Custom {
+			custom[e.r.Tools[i].Name] = true
+		}
+	}
+	return custom
+}
+
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
+
+// toolRef names a tool.
+func (e *requestEncoder) toolRef(name string, custom map[string]bool) {
+	kind := "function"
+	if custom[name] {
+		kind = "custom"
+	}
+	e.raw(`{"type":"` + kind + `","` + kind + `":{"name":`)
+	e.quote(name)
+	e.raw(`}}`)
+}
+
+// cacheControl writes a cache mark in Anthropic's form, which providers that
+// serve Anthropic's models in this format take.
+func (e *requestEncoder) cacheControl(mark *transform.CacheMark) {
+	e.raw(`,"cache_control":{"type":"ephemeral"`)
+	if mark.TTL != "" {
+		e.member(`,"ttl":`, mark.TTL)
+	}
+	e.raw(`}`)
+}

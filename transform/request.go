@@ -1,0 +1,258 @@
+package transform
+
+import "github.com/caddyllm/llmproxy/internal/jsonbytes"
+
+// Request is a conversation and how to continue it.
+type Request struct {
+	Model string
+	Turns []Turn
+
+	Tools      []Tool
+	ToolChoice ToolChoice
+	// ParallelTools is nil where the client left it to the provider.
+	ParallelTools *bool
+
+	Output    Output
+	Sampling  Sampling
+	Reasoning Reasoning
+
+	// Stream asks for the answer as a stream, StreamUsage for its usage at the end.
+	Stream, StreamUsage bool
+
+	// User is an opaque id of the end user, for the provider's abuse detection.
+	User string
+	// ServiceTier is OpenAI's word for it: auto, default, flex, priority.
+	ServiceTier string
+	// Logprobs asks for the probabilities of tokens, TopLogprobs for so many alternatives each.
+	Logprobs    bool
+	TopLogprobs int
+
+	// Rest are the members that the decoder has no field for, in the order in
+	// which they came. An encoder takes what its format knows under the same
+	// name and meaning, and reports every other as lost: see [Request.Leftover].
+	Rest []Member
+}
+
+// Member is a top-level request member kept as its sender wrote it.
+type Member struct {
+	Name  string
+	Value jsonbytes.Value
+}
+
+// Role says who speaks in a turn.
+type Role uint8
+
+// The roles. A tool turn is the result of one tool call.
+const (
+	RoleUser Role = iota
+	RoleAssistant
+	RoleTool
+	RoleSystem
+	RoleDeveloper
+)
+
+// Turn is what one speaker said at once. Consecutive turns of one role are
+// allowed: codecs that may not have them merge.
+type Turn struct {
+	Role  Role
+	Name  string // of the speaker, if the client gave one
+	Parts []Part
+
+	// Of tool turns: the call that is answered, the tool's name (found by the
+	// decoder from the call, empty if there is none) and whether it failed.
+	CallID   string
+	ToolName string
+	IsError  bool
+
+	// At is where the turn stood in the client's request, for loss reports.
+	At Path
+}
+
+// PartKind says which fields of a [Part] count.
+type PartKind uint8
+
+// The kinds of parts.
+const (
+	PartText PartKind = iota
+	PartReasoning
+	PartRefusal
+	PartToolCall
+	PartImage
+	PartFile
+	PartAudio
+	PartCitation
+)
+
+// Part is one piece of a turn or of an answer.
+type Part struct {
+	Kind PartKind
+
+	// Text is what a text, reasoning or refusal part says; nil for a
+	// reasoning part of which only the opaque piece is known.
+	Text Literal
+
+	// Call is of tool calls.
+	Call ToolCall
+
+	// Media is of images, files and audio.
+	Media Media
+
+	// Citation is of citations, in Chat Completions' form of an annotation.
+	Citation jsonbytes.Value
+
+	// Opaque is what only its vendor can read: a signature, encrypted or
+	// redacted reasoning, a thought signature.
+	Opaque Opaque
+
+	// Cache marks the end of a prefix worth caching. Nil: no mark.
+	Cache *CacheMark
+
+	// At is where the part stood in the client's request, for loss reports.
+	At Path
+}
+
+// ToolCall is a model's wish to call a tool.
+type ToolCall struct {
+	ID   string
+	Name string
+	// Arguments is a JSON object's text. It is not a literal: formats that
+	// carry it as a string quote it. Empty for a call without arguments.
+	// A model that was cut short leaves invalid JSON here.
+	Arguments []byte
+	// Custom tells that the tool takes free text, not JSON: Arguments is that text.
+	Custom bool
+}
+
+// Media is an image, a file or a sound: as data, by URL or by a provider's id.
+type Media struct {
+	// Type is the media type, such as image/png; it may be empty with a URL or an id.
+	Type string
+	// Data is base64, without quotes.
+	Data []byte
+	URL  string
+	// FileID is an id that one provider gave the file.
+	FileID string
+	Name   string
+	// Detail is OpenAI's wish for an image's resolution: low, high, auto.
+	Detail string
+}
+
+// Opaque is a piece of an answer that only its vendor can read.
+type Opaque struct {
+	Vendor Vendor
+	// Kind tells a vendor's pieces apart: see the Opaque constants.
+	Kind OpaqueKind
+	// Data is a JSON string's literal.
+	Data Literal
+}
+
+// OpaqueKind tells opaque pieces apart.
+type OpaqueKind uint8
+
+// The kinds of opaque pieces.
+const (
+	OpaqueNone OpaqueKind = iota
+	// OpaqueSignature vouches for the reasoning or the call that it comes with.
+	OpaqueSignature
+	// OpaqueRedacted stands in place of reasoning that may not be shown.
+	OpaqueRedacted
+)
+
+// CacheMark asks the provider to cache the prompt up to here.
+type CacheMark struct {
+	// TTL is 5m, 1h or empty for the provider's own.
+	TTL string
+}
+
+// Tool is something that the model may call.
+type Tool struct {
+	Name        string
+	Description Literal
+	// Schema is the JSON Schema of its arguments, nil for a tool without any.
+	Schema jsonbytes.Value
+	Strict *bool
+	// Custom tells that the tool takes free text; Grammar limits it, if not nil.
+	Custom  bool
+	Grammar jsonbytes.Value
+	Cache   *CacheMark
+	At      Path
+}
+
+// ToolMode says how free a model is to call tools.
+type ToolMode uint8
+
+// The tool modes.
+const (
+	ToolsUnset ToolMode = iota
+	ToolsAuto
+	ToolsNone
+	// ToolsRequired: some tool must be called.
+	ToolsRequired
+	// ToolsNamed: the tool called Name must be called.
+	ToolsNamed
+)
+
+// ToolChoice is a mode, and for some modes the tools that it speaks of.
+type ToolChoice struct {
+	Mode ToolMode
+	Name string
+	// Allowed narrows auto and required to these tools, if not nil.
+	Allowed []string
+}
+
+// OutputKind says what an answer's text must be.
+type OutputKind uint8
+
+// The kinds of output.
+const (
+	OutputUnset OutputKind = iota
+	OutputText
+	// OutputJSON: any JSON object.
+	OutputJSON
+	// OutputSchema: JSON that the schema accepts.
+	OutputSchema
+)
+
+// Output is the form in which the client wants the text.
+type Output struct {
+	Kind        OutputKind
+	Name        string
+	Description Literal
+	Schema      jsonbytes.Value
+	Strict      *bool
+}
+
+// Sampling is how tokens are chosen. Numbers stay as the client spelled them;
+// a nil value was not given.
+type Sampling struct {
+	MaxTokens        int64 // 0: not given
+	Temperature      jsonbytes.Value
+	TopP             jsonbytes.Value
+	TopK             jsonbytes.Value
+	Seed             jsonbytes.Value
+	PresencePenalty  jsonbytes.Value
+	FrequencyPenalty jsonbytes.Value
+	Stop             []Literal
+	N                int64 // answers asked for; 0: not given
+}
+
+// Reasoning is how much the model should think.
+type Reasoning struct {
+	// Effort is none, minimal, low, medium, high, xhigh or max; empty: not given.
+	Effort string
+	// Budget is a number of tokens; 0: not given.
+	Budget int64
+	// Summary asks to see the reasoning.
+	Summary bool
+}
+
+// Leftover returns the value of a member that only some formats know, nil if
+// the request does not have it.
+func (r *Request) Leftover(name string) jsonbytes.Value {
+	for i := range r.Rest {
+		if r.Rest[i].Name == name {
+			return r.Rest[i].Value
+		}
+	}
+	return nil
+}

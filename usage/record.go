@@ -1,0 +1,63 @@
+package usage
+
+import "time"
+
+// Record is what is kept of one call: who asked for what, what was served, what
+// it took. It holds no text of a conversation and no credential.
+type Record struct {
+	Start     time.Time
+	RequestID string
+	// Principal is the id of the key, or "anonymous"; empty if the caller was refused.
+	Principal string
+	// Operation is chat, embeddings or models.
+	Operation string
+	// RequestedModel is the name that the client asked for.
+	RequestedModel string
+	// Route is the alias or glob that claimed the name, or "other".
+	Route string
+	// Provider and Model are what answered, or what was tried last.
+	Provider, Model string
+	// UpstreamRequestID is the provider's name for the request.
+	UpstreamRequestID string
+	Stream            bool
+	// Status is the HTTP status of the answer; 499 if the client left before it.
+	Status int
+	// Attempts counts the requests sent to providers.
+	Attempts int
+	// PossibleDuplicate tells that a request that was sent again may have been
+	// answered, and billed, the first time too.
+	PossibleDuplicate bool
+	Tokens            Tokens
+	// Finish is why the answer ended, in Chat Completions' words.
+	Finish string
+	// Ending is how the call ended: see the Ending constants.
+	Ending Ending
+	// Error is the machine code of the error, empty if there was none.
+	Error string
+	// Cause is the transport's own error, for the operator; it may name hosts.
+	Cause string
+	// Dropped are the request members that the provider could not be given, as JSON pointers.
+	Dropped []string
+	// FirstToken is the time from the start to the first content of the answer; 0: there was none.
+	FirstToken time.Duration
+	Duration   time.Duration
+	// BytesIn and BytesOut are of the bodies, towards the client.
+	BytesIn, BytesOut int64
+}
+
+// Ending is how a call ended.
+type Ending string
+
+// The endings.
+const (
+	// Complete: the provider ended the answer well.
+	Complete Ending = "complete"
+	// Refused: the gateway answered with an error of its own, no provider accepted the call.
+	Refused Ending = "refused"
+	// Failed: every attempt failed before anything was sent to the client.
+	Failed Ending = "failed"
+	// Broken: the answer broke off after some of it was sent.
+	Broken Ending = "broken"
+	// ClientGone: the client left before the end.
+	ClientGone Ending = "client_gone"
+)

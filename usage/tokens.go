@@ -1,0 +1,44 @@
+// Package usage is what a call consumed: counts in one normal form, estimates
+// where a provider gave none, and the record that is kept of every call.
+package usage
+
+// Tokens counts what one call consumed, in the form that all API formats are
+// translated to and from: Input includes what was read from and written to the
+// provider's prompt cache, Output includes reasoning.
+type Tokens struct {
+	// Input is the whole prompt: fresh, cache-read and cache-written tokens.
+	Input int64
+	// CacheRead is the part of Input that the provider had cached.
+	CacheRead int64
+	// CacheWrite is the part of Input that the provider put into its cache.
+	CacheWrite int64
+	// Output is everything generated, reasoning included.
+	Output int64
+	// Reasoning is the part of Output that was thinking.
+	Reasoning int64
+	// Known tells whether a provider reported these counts.
+	Known bool
+	// Estimated tells that the counts are ours, not the provider's.
+	Estimated bool
+}
+
+// Total is input and output together.
+func (t Tokens) Total() int64 { return t.Input + t.Output }
+
+// maxTokens bounds what is believed of a provider's count: above every context
+// window there is, and far from where sums overflow.
+const maxTokens = 1 << 40
+
+// Clamp returns t with every count inside what can be true: not negative, not
+// absurd, and no part larger than its whole. A provider that reports nonsense
+// must neither credit a key nor lock it.
+func (t Tokens) Clamp() Tokens {
+	t.Input = bound(t.Input, maxTokens)
+	t.Output = bound(t.Output, maxTokens)
+	t.CacheRead = bound(t.CacheRead, t.Input)
+	t.CacheWrite = bound(t.CacheWrite, t.Input-t.CacheRead)
+	t.Reasoning = bound(t.Reasoning, t.Output)
+	return t
+}
+
+func bound(n, most int64) int64 { return min(max(n, 0), most) }

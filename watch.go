@@ -1,0 +1,145 @@
+package llmproxy
+
+import (
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// watchEvery is how often config files are looked at. Their content is hashed:
+// that works where notifications do not, with files that editors replace,
+// mounted ConfigMaps and network disks.
+const watchEvery = time.Second
+
+// watcher calls a function every second, on a goroutine of its own.
+type watcher struct {
+	done  chan struct{}
+	ended sync.WaitGroup
+}
+
+func startWatcher(look func()) *watcher {
+	w := &watcher{done: make(chan struct{})}
+	w.ended.Go(func() {
+		ticker := time.NewTicker(watchEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-w.done:
+				return
+			case <-ticker.C:
+				look()
+			}
+		}
+	})
+	return w
+}
+
+// stop ends the watching and waits for the goroutine.
+func (w *watcher) stop() {
+	if w == nil {
+		return
+	}
+	close(w.done)
+	w.ended.Wait()
+}
+
+// watchedFile is a file that is looked at, and what was last made of it.
+type watchedFile struct {
+	digest [sha256.Size]byte
+	failed string // the error that was logged last, so that it is not logged every second
+}
+
+// changed tells whether the file has another content than last time. A file
+// that cannot be read has not changed: it may be about to be replaced.
+func (f *watchedFile) changed(path string) (text []byte, changed bool, err error) {
+	text, err = readBounded(path)
+	if err != nil {
+		return nil, false, err
+	}
+	digest := sha256.Sum256(text)
+	if digest == f.digest {
+		return nil, false, nil
+	}
+	f.digest = digest
+	return text, true, nil
+}
+
+// reload looks at every config file and puts into use what has changed.
+func (a *App) reload() {
+	if a.ConfigFile != "" {
+		a.reloadFile(&a.watched, a.ConfigFile, a.useFile)
+	}
+	for _, h := range a.list() {
+		if h.ConfigFile != "" {
+			a.reloadFile(&h.watched, h.ConfigFile, h.useFile)
+		}
+	}
+}
+
+func (a *App) reloadFile(watched *watchedFile, path string, use func(*configFile) error) {
+	text, changed, err := watched.changed(path)
+	if err == nil && !changed {
+		return
+	}
+	var file *configFile
+	if err == nil {
+		file, err = parseConfigFile(path, text)
+	}
+	if err == nil {
+		err = use(file)
+	}
+	switch {
+	case err == nil:
+		watched.failed = ""
+		a.logger.Info("config file reloaded", zap.String("file", path))
+	case err.Error() != watched.failed:
+		watched.failed = err.Error()
+		a.logger.Error("config file refused, the last good one stays in use", zap.String("file", path), zap.Error(err))
+	}
+}
+
+// useFile puts the app's file into use at all handlers, or at none.
+func (a *App) useFile(file *configFile) error {
+	if err := file.notNested(); err != nil {
+		return err
+	}
+	handlers := a.list()
+	built := make([]*generation, 0, len(handlers))
+	for _, h := range handlers {
+		g, err := h.build(file, h.file)
+		if err != nil {
+			for _, g := range built {
+				g.release()
+			}
+			return file.locate(err)
+		}
+		built = append(built, g)
+	}
+	a.file = file
+	for i, h := range handlers {
+		h.swap(built[i])
+	}
+	return nil
+}
+
+// useFile puts the handler's own file into use.
+func (h *Handler) useFile(file *configFile) error {
+	if err := file.notNested(); err != nil {
+		return err
+	}
+	g, err := h.build(h.app.file, file)
+	if err != nil {
+		return file.locate(err)
+	}
+	h.file = file
+	h.swap(g)
+	return nil
+}
+
+func (a *App) list() []*Handler {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.handlers
+}
