@@ -2,6 +2,7 @@ package llmproxy
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddyllm/llmproxy/auth"
 	"github.com/caddyllm/llmproxy/internal/directive"
 	"github.com/caddyllm/llmproxy/providers"
 	"github.com/caddyllm/llmproxy/routing"
@@ -25,6 +27,7 @@ func init() {
 // parseGlobalOption reads the global block, which is the app.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
+		d.Next() // without which the error has no line
 		return nil, d.Err("llm_proxy stands twice in the global options: put both into one block")
 	}
 	app := new(App)
@@ -111,7 +114,7 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 	case "config":
 		return directive.One(d, &c.ConfigFile)
 	case "surface":
-		return directive.Some(d, &c.Surface)
+		return c.readSurface(d)
 	case "providers":
 		var from []string
 		if err := directive.Some(d, &from); err != nil {
@@ -138,6 +141,18 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 		return nil
 	}
 	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, stream, retries and max_body", name)
+}
+
+func (c *Config) readSurface(d *caddyfile.Dispenser) error {
+	if err := directive.Some(d, &c.Surface); err != nil {
+		return err
+	}
+	for i, name := range c.Surface {
+		if !slices.Contains(surfaces, name) || slices.Contains(c.Surface[:i], name) {
+			return d.Errf("surface takes %s, each once, not %q", strings.Join(surfaces, " and "), name)
+		}
+	}
+	return nil
 }
 
 // readProvider reads provider <name> [<type>] { … }. The module reads the block.
@@ -184,6 +199,9 @@ func (c *Config) readModel(d *caddyfile.Dispenser) error {
 	}
 	model := new(Model)
 	for _, target := range args[1:] {
+		if err := checkTarget(d, target); err != nil {
+			return err
+		}
 		model.To = append(model.To, Target{Target: target})
 	}
 	block := directive.Block{Dispenser: d}
@@ -236,21 +254,31 @@ func (m *Model) readTarget(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	target := Target{Target: args[0]}
+	if err := checkTarget(d, target.Target); err != nil {
+		return err
+	}
+	into := map[string]*int{"weight": &target.Weight, "priority": &target.Priority}
 	for i := 1; i < len(args); i += 2 {
+		number := into[args[i]]
+		if number == nil || *number != 0 {
+			return d.Errf("unrecognized word %q: a target takes weight and priority, each once", args[i])
+		}
 		n, err := strconv.Atoi(args[i+1])
 		if err != nil || n < 1 {
 			return d.Errf("%s must be a whole number from 1 on, not %q", args[i], args[i+1])
 		}
-		switch args[i] {
-		case "weight":
-			target.Weight = n
-		case "priority":
-			target.Priority = n
-		default:
-			return d.Errf("unrecognized word %q: a target takes weight and priority", args[i])
-		}
+		*number = n
 	}
 	m.To = append(m.To, target)
+	return directive.NoBlock(d)
+}
+
+// checkTarget sees to the form of a target. Whether there is such a provider is
+// known only when all places have spoken.
+func checkTarget(d *caddyfile.Dispenser, target string) error {
+	if provider, model, _ := strings.Cut(target, "/"); provider == "" || model == "" {
+		return d.Errf("target %q must be <provider>/<model>", target)
+	}
 	return nil
 }
 
@@ -271,7 +299,7 @@ func (c *Config) readAuth(d *caddyfile.Dispenser) error {
 			err = c.Auth.readKey(d)
 		case "origins":
 			if err = block.Once(); err == nil {
-				err = directive.Some(d, &c.Auth.Origins)
+				err = c.Auth.readOrigins(d)
 			}
 		default:
 			err = d.Errf("unrecognized subdirective %q: auth takes key and origins", name)
@@ -282,6 +310,18 @@ func (c *Config) readAuth(d *caddyfile.Dispenser) error {
 	}
 	if !c.Auth.Anonymous && len(c.Auth.Keys) == 0 {
 		return d.Err(errNoAuth.Error())
+	}
+	return nil
+}
+
+func (a *Auth) readOrigins(d *caddyfile.Dispenser) error {
+	if err := directive.Some(d, &a.Origins); err != nil {
+		return err
+	}
+	for _, text := range a.Origins {
+		if _, err := auth.ParseOrigin(text); err != nil {
+			return d.Err(err.Error())
+		}
 	}
 	return nil
 }

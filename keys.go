@@ -19,6 +19,8 @@ func (k *Key) setSecret(text string) error {
 	switch {
 	case auth.IsDigest(text):
 		k.Digest = text
+		_, err := auth.ParseDigest(text)
+		return err
 	case isPlaceholder(text):
 		k.Secret = text
 	case len(text) < minSecret:

@@ -63,6 +63,7 @@ func (c *call) attemptAll() error {
 	}
 	deadline := c.record.Start.Add(c.g.Limits.Total)
 	var first *failure
+	unsure := false // whether any of them may have been answered
 	targets := c.plan.Targets
 	for i := range targets {
 		if triedBefore(targets[:i], &targets[i]) {
@@ -76,6 +77,7 @@ func (c *call) attemptAll() error {
 		if first == nil {
 			first = failed
 		}
+		unsure = unsure || failed.verdict == ambiguous
 		if last || c.committed || failed.verdict == final || c.r.Context().Err() != nil || !time.Now().Before(deadline) {
 			break
 		}
@@ -89,7 +91,7 @@ func (c *call) attemptAll() error {
 	if first == nil {
 		return modelNotFound(c.routing.model)
 	}
-	if c.record.PossibleDuplicate || first.verdict == ambiguous {
+	if unsure {
 		// A client's own retry on top would be billed once more.
 		e := *first.err
 		e.NoRetry = true

@@ -56,7 +56,6 @@ func (a *attempt) translate(out *buffer) error {
 	if len(refused) > 0 {
 		return unsupported(refused, a.endpoint.Codec.Format())
 	}
-	a.record.Dropped = nil // of a target that failed
 	a.dropped(a.decoded.lost.Dropped...)
 	a.dropped(lost.Dropped...)
 	return nil

@@ -74,6 +74,7 @@ func (a *attempt) open(body *buffer) io.ReadCloser {
 // upstreamBody is what the provider gets, as one ownership of a buffer: the
 // client's bytes with as few edits as can be, or a translation.
 func (a *attempt) upstreamBody() (*buffer, error) {
+	a.record.Dropped = nil // of a target that failed
 	if a.same {
 		return a.editedBody(), nil
 	}

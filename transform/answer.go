@@ -67,7 +67,8 @@ const (
 	DeltaRefusal
 	// DeltaOpaque adds Opaque to the part called Part, which is reasoning or a tool call.
 	DeltaOpaque
-	// DeltaToolStart begins tool call number Tool: Call has its ID and Name.
+	// DeltaToolStart begins tool call number Tool: Call has its ID and Name, and
+	// Opaque what vouches for it, if that is known by then.
 	DeltaToolStart
 	// DeltaToolArguments adds Text, a literal whose content is a piece of the
 	// arguments, to tool call number Tool.

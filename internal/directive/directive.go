@@ -53,13 +53,14 @@ func NoBlock(d *caddyfile.Dispenser) error {
 
 // Count reads a whole number from 0 on.
 func Count(d *caddyfile.Dispenser, into **int) error {
+	name := d.Val()
 	var text string
 	if err := One(d, &text); err != nil {
 		return err
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		return d.Errf("must be a whole number from 0 on, not %q", text)
+		return d.Errf("%s must be a whole number from 0 on, not %q", name, text)
 	}
 	*into = &n
 	return nil
@@ -70,13 +71,14 @@ const maxSize = 1 << 40
 
 // Size reads a number of bytes, such as 32MiB.
 func Size(d *caddyfile.Dispenser, into *int64) error {
+	name := d.Val()
 	var text string
 	if err := One(d, &text); err != nil {
 		return err
 	}
 	n, err := humanize.ParseBytes(text)
 	if err != nil || n == 0 || n > maxSize {
-		return d.Errf("must be a size such as 32MiB, not %q", text)
+		return d.Errf("%s must be a size such as 32MiB, not %q", name, text)
 	}
 	*into = int64(n)
 	return nil

@@ -14,6 +14,7 @@ var errBadRead = errors.New("sse: reader returned an impossible count")
 const (
 	defaultMax  = 16 << 20
 	initialSize = 4 << 10
+	burstSize   = 32 << 10 // a stream that comes in bursts gets so much, to take a burst in few reads
 	minimalRead = 1 << 10  // less free space than this is not worth a read
 	keepSize    = 64 << 10 // what Reset keeps for the next stream
 )
@@ -44,6 +45,7 @@ type Buffer struct {
 	block   block
 	lines   lines
 	started bool   // past the place of a byte order mark
+	hungry  bool   // the last read filled all the space there was
 	joined  []byte // data of events with several data lines
 }
 
@@ -78,6 +80,7 @@ func (b *Buffer) Fill(r io.Reader) (int, error) {
 	if n < 0 || n > len(free) {
 		return 0, errBadRead
 	}
+	b.hungry = n == len(free)
 	b.text = b.text[:len(b.text)+n]
 	return n, err
 }
@@ -87,7 +90,9 @@ func (b *Buffer) Fill(r io.Reader) (int, error) {
 func (b *Buffer) makeRoom(limit int) {
 	pending, size := len(b.text)-b.next, min(cap(b.text), limit)
 	switch {
-	case pending == 0 && size > 0:
+	case b.hungry && size < min(burstSize, limit):
+		b.shift(make([]byte, 0, min(2*size, limit)))
+	case b.next >= pending && size > 0:
 		b.shift(b.text[:0])
 	case size-len(b.text) >= minimalRead:
 	case b.next > 0 && pending <= size/2:

@@ -69,12 +69,43 @@ func (e *encoder) layOut() error {
 		}
 	}
 	e.closeUser()
-	for i := range e.messages {
-		if e.messages[i].role == roleAssistant {
-			callsLast(e.messages[i].blocks)
+	e.tidyAssistant()
+	return nil
+}
+
+// tidyAssistant brings the blocks of the assistant's messages into the order
+// that the API wants, once it is known what belongs to one message. A message
+// may not end with reasoning; one that is nothing else goes.
+func (e *encoder) tidyAssistant() {
+	kept := e.messages[:0]
+	for _, m := range e.messages {
+		if m.role == roleAssistant {
+			callsLast(m.blocks)
+			m.blocks = e.trimReasoning(m.blocks)
+		}
+		last := len(kept) - 1
+		switch {
+		case len(m.blocks) == 0:
+		case last >= 0 && kept[last].role == m.role:
+			kept[last].blocks = append(kept[last].blocks, m.blocks...)
+		default:
+			kept = append(kept, m)
 		}
 	}
-	return nil
+	e.messages = kept
+}
+
+// trimReasoning takes off what the model thought last if it said nothing then.
+func (e *encoder) trimReasoning(blocks []block) []block {
+	for len(blocks) > 0 {
+		b := &blocks[len(blocks)-1]
+		if b.kind != blockThinking && b.kind != blockRedacted {
+			break
+		}
+		e.lost.Drop(b.part.At)
+		blocks = blocks[:len(blocks)-1]
+	}
+	return blocks
 }
 
 func isSystem(role transform.Role) bool {

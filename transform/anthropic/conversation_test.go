@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -209,6 +210,28 @@ func TestReasoningReturnsOnlyToItsVendor(t *testing.T) {
 	}
 }
 
+func TestMessagesDoNotEndWithReasoning(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		turns  []transform.Turn
+		want   string
+		losses []string
+	}{
+		{"nothing else", []transform.Turn{user("A"), with(assistant(), thought("T", "S")), user("C")},
+			`[{"role":"user","content":[{"type":"text","text":"A"},{"type":"text","text":"C"}]}]`, []string{"/messages/1/reasoning_details/0"}},
+		{"more in the next turn", []transform.Turn{user("A"), with(assistant(), thought("T", "S")), assistant("B"), user("C")},
+			`[` + userA + `,{"role":"assistant","content":[{"type":"thinking","thinking":"T","signature":"S"},{"type":"text","text":"B"}]},` + userC + `]`, nil},
+		{"behind a call", []transform.Turn{user("A"), with(assistant(), callPart("c1", "f", `{"x":1}`), thought("T", "S")), result("c1", "1")},
+			`[` + userA + `,{"role":"assistant","content":[` + use1 + `]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":"1"}]}]`,
+			[]string{"/messages/1/reasoning_details/0"}},
+		{"at the end", []transform.Turn{user("A"), with(assistant(), thought("T", "S"))}, `[` + userA + `]`, []string{"/messages/1/reasoning_details/0"}},
+	} {
+		body, lost := encode(t, newest, conversation(test.turns...))
+		wantText(t, test.name, body.Get("messages"), test.want)
+		wantLosses(t, lost, test.losses...)
+	}
+}
+
 func TestReasoningStaysFromOtherTargets(t *testing.T) {
 	var lost transform.Losses
 	body, err := Codec{}.AppendRequest(nil, conversation(user("A"), with(assistant("B"), thought("T", "S")), user("C")),
@@ -259,8 +282,18 @@ func TestHostileConversationsTakeLinearTime(t *testing.T) {
 	refused(t, newest, conversation(user("A"), calls))
 
 	turns := []transform.Turn{user("A")}
-	for range 20_000 {
+	many := assistant()
+	for range 10_000 {
 		turns = append(turns, with(assistant("B"), callPart("c", "f", "")), result("c", "1"), assistant("C"), user("D"))
+		turns = append(turns, assistant("E"), with(assistant(), thought("T", "S")), with(assistant("F"), marked(textPart("G"), "")))
+		many = with(many, textPart("B"), thought("T", "S"), marked(thought("T", ""), "1h"))
 	}
-	encode(t, newest, conversation(turns...))
+	r := conversation(append(turns, many, user("C"))...)
+	r.ToolChoice = transform.ToolChoice{Mode: transform.ToolsAuto, Allowed: []string{}}
+	for i := range 50_000 {
+		name := "f" + strconv.Itoa(i)
+		r.ToolChoice.Allowed = append(r.ToolChoice.Allowed, name)
+		r.Tools = append(r.Tools, function(name, ""))
+	}
+	encode(t, newest, r)
 }

@@ -108,10 +108,16 @@ func refine(e *transform.Error, message string) {
 	}
 }
 
+// maxMessage is how much of a provider's message a client gets to read, in bytes.
+const maxMessage = 4 << 10
+
 // describe is the message for the client.
 func describe(e *transform.Error, message string) string {
-	if message = transform.Scrub(message); message != "" {
-		return message
+	if len(message) > maxMessage {
+		message = strings.ToValidUTF8(message[:maxMessage], "") + "…"
+	}
+	if message != "" {
+		return transform.Scrub(message)
 	}
 	if e.Status != 0 {
 		return "the provider answered with status " + strconv.Itoa(e.Status) + " and did not say why"

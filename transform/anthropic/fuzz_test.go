@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
@@ -158,9 +159,9 @@ func checkBody(t *testing.T, text []byte) {
 		if message.Get("content").Len() == 0 {
 			t.Errorf("empty message: %s", body)
 		}
-		results := 0
+		results, kind := 0, ""
 		for j, block := range message.Get("content").Elements() {
-			switch kind, _ := block.Get("type").Text(); kind {
+			switch kind, _ = block.Get("type").Text(); kind {
 			case "tool_use":
 				id, _ := block.Get("id").Text()
 				if calls[id] || !isName(id) || role != roleAssistant {
@@ -179,6 +180,9 @@ func checkBody(t *testing.T, text []byte) {
 					t.Errorf("blank text: %s", body)
 				}
 			}
+		}
+		if strings.HasSuffix(kind, "thinking") {
+			t.Errorf("ends with reasoning: %s", body)
 		}
 		if role == roleUser {
 			for id, open := range calls {

@@ -16,7 +16,8 @@ func toolSchema(schema jsonbytes.Value) (text []byte, condition transform.Litera
 		return nil, nil, false
 	}
 	rooted, definitions := resolveRoot(schema)
-	if !rooted.Get("type").Is("object") || hasCombiner(rooted) || len(rooted) != len(schema) {
+	resolved := len(rooted) != len(schema) // a definition is shorter than what it is in
+	if resolved || !rooted.Get("type").Is("object") || hasCombiner(rooted) {
 		return rewriteRoot(rooted, definitions)
 	}
 	return schema, nil, true

@@ -40,9 +40,10 @@ func (e *encoder) planTools() error {
 	if e.output.native != nil {
 		strict.optional = e.output.optional
 	}
+	allowed := e.allowed()
 	for i := range e.r.Tools {
 		in := &e.r.Tools[i]
-		if !e.allowed(in.Name) {
+		if allowed != nil && !allowed[in.Name] {
 			continue
 		}
 		if t, ok := e.placeTool(in, &strict); ok {
@@ -70,22 +71,22 @@ func (e *encoder) planTools() error {
 
 var noToolDescription = transform.Quote("Not available. Never call it.")
 
-// allowed tells whether the client's choice leaves a tool in. The format has
-// no subsets: tools that may not be called are not declared.
-func (e *encoder) allowed(name string) bool {
+// allowed are the tools that the client's choice leaves in, nil for all. The
+// format has no subsets: tools that may not be called are not declared.
+func (e *encoder) allowed() map[string]bool {
 	c := &e.r.ToolChoice
-	if c.Mode == transform.ToolsNamed && !e.model.ForcedTools {
-		return name == c.Name
+	names := c.Allowed
+	switch {
+	case c.Mode == transform.ToolsNamed && !e.model.ForcedTools:
+		names = []string{c.Name}
+	case names == nil || c.Mode != transform.ToolsAuto && c.Mode != transform.ToolsRequired:
+		return nil
 	}
-	if c.Allowed == nil || c.Mode != transform.ToolsAuto && c.Mode != transform.ToolsRequired {
-		return true
+	allowed := make(map[string]bool, len(names))
+	for _, name := range names {
+		allowed[name] = true
 	}
-	for _, allowed := range c.Allowed {
-		if allowed == name {
-			return true
-		}
-	}
-	return false
+	return allowed
 }
 
 // placeTool translates one tool, false if that is not possible.

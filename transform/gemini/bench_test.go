@@ -6,25 +6,28 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// A usual event of a stream, as the Gemini API spaces it.
-const (
-	textEvent = `{"candidates": [{"content": {"parts": [{"text": " of the river, and then it goes on."}],"role": "model"},"index": 0}],` +
-		`"usageMetadata": {"promptTokenCount": 12,"candidatesTokenCount": 34,"totalTokenCount": 567,"promptTokensDetails": ` +
-		`[{"modality": "TEXT","tokenCount": 12}],"thoughtsTokenCount": 521},"modelVersion": "gemini-2.5-flash","responseId": "Xy3faNabCdEfnsEP0q2xoAc"}`
-	nextEvent = `{"candidates": [{"content": {"parts": [{"text": " Grüße, \"quoted\"\n und mehr davon"}],"role": "model"},"index": 0}],` +
-		`"usageMetadata": {"promptTokenCount": 12,"candidatesTokenCount": 51,"totalTokenCount": 584,"promptTokensDetails": ` +
-		`[{"modality": "TEXT","tokenCount": 12}],"thoughtsTokenCount": 521},"modelVersion": "gemini-2.5-flash","responseId": "Xy3faNabCdEfnsEP0q2xoAc"}`
-)
+// event is a usual one of a stream, as the Gemini API spaces it.
+func event(text, candidates string) []byte {
+	return []byte(`{"candidates": [{"content": {"parts": [{"text": "` + text + `"}],"role": "model"},"index": 0}],` +
+		`"usageMetadata": {"promptTokenCount": 12,"candidatesTokenCount": ` + candidates + `,"totalTokenCount": 567,"promptTokensDetails": ` +
+		`[{"modality": "TEXT","tokenCount": 12}],"thoughtsTokenCount": 521},"modelVersion": "gemini-2.5-flash","responseId": "Xy3faNabCdEfnsEP0q2xoAc"}`)
+}
 
 func BenchmarkDecodeTextEvent(b *testing.B) {
-	for name, events := range map[string][2]string{"same": {textEvent, textEvent}, "changing": {textEvent, nextEvent}} {
+	for name, texts := range map[string][2]string{
+		"plain":   {" of the river, and then it goes on.", " to the sea, where it may well end."},
+		"escaped": {` if x == \"y\" {\n\treturn nil\n}\n`, " und größer, 敏捷的棕色狐狸 für alle"},
+	} {
 		b.Run(name, func(b *testing.B) {
 			d := Codec{}.NewStreamDecoder()
-			data := [2][]byte{[]byte(events[0]), []byte(events[1])}
+			data := [2][]byte{event(texts[0], "34"), event(texts[1], "51")}
 			var deltas []transform.Delta
 			b.ReportAllocs()
-			b.SetBytes(int64(len(textEvent)))
+			b.SetBytes(int64(len(data[0])))
 			for i := 0; b.Loop(); i++ {
+				if i%512 == 0 { // a long answer
+					d = Codec{}.NewStreamDecoder()
+				}
 				var err error
 				if deltas, err = d.Decode(deltas[:0], nil, data[i&1]); err != nil {
 					b.Fatal(err)
@@ -36,7 +39,7 @@ func BenchmarkDecodeTextEvent(b *testing.B) {
 
 func BenchmarkInspectTextEvent(b *testing.B) {
 	in := Codec{}.NewStreamInspector()
-	data := []byte(textEvent)
+	data := event(" of the river, and then it goes on.", "34")
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := in.Inspect(nil, data); err != nil {

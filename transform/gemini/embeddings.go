@@ -102,7 +102,9 @@ func (Codec) DecodeEmbeddingResponse(body []byte) (*transform.EmbeddingResponse,
 	for key, value := range text.Members() {
 		switch string(key) {
 		case "error":
-			return nil, decodeError(0, value)
+			if !value.Empty() {
+				return nil, decodeError(0, value)
+			}
 		case "embedding":
 			add(value)
 		case "embeddings":

@@ -6,6 +6,13 @@ import (
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 )
 
+// Bounds of what one event may make us remember; the API gives at most 8
+// candidates.
+const (
+	maxCandidates = 64
+	maxParts      = 1 << 14
+)
+
 // errNoAnswer means that a text is no answer of this format at all.
 var errNoAnswer = errors.New("gemini: not a generateContent answer")
 
@@ -122,6 +129,10 @@ func (f *frame) candidate(w *walker) {
 	if !w.enter('{') {
 		return
 	}
+	if len(f.candidates) == maxCandidates {
+		w.bad = true
+		return
+	}
 	// Where there is no index, as in all answers of Vertex, the order counts.
 	c := candidate{index: len(f.candidates), from: len(f.parts)}
 	for key, ok := w.key(); ok; key, ok = w.key() {
@@ -167,6 +178,10 @@ func (f *frame) content(w *walker) {
 
 func (f *frame) part(w *walker) {
 	if !w.enter('{') {
+		return
+	}
+	if len(f.parts) == maxParts {
+		w.bad = true
 		return
 	}
 	f.parts = append(f.parts, part{})

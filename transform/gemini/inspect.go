@@ -18,7 +18,7 @@ func (Codec) InspectResponse(body []byte) (transform.Summary, error) {
 		return transform.Summary{}, err
 	case sign.Err != nil:
 		return transform.Summary{}, sign.Err
-	case len(s.choices) == 0 && !s.blocked:
+	case len(s.choices) == 0:
 		return transform.Summary{}, errNoAnswer
 	}
 	return s.Summary(), nil
@@ -29,9 +29,9 @@ func (Codec) NewStreamInspector() transform.StreamInspector { return new(streamI
 
 // streamInspector walks events as the decoder does, but makes nothing of them.
 type streamInspector struct {
-	frame           frame
-	blocked, failed bool
-	choices         []inspected // in the order in which they began
+	frame   frame
+	failed  bool
+	choices []inspected // in the order in which they began
 }
 
 type inspected struct {
@@ -48,14 +48,14 @@ func (s *streamInspector) Inspect(_, data []byte) (transform.Sign, error) {
 	if err := f.walk(data); err != nil {
 		return transform.Sign{}, err
 	}
-	if f.err != nil {
+	if !f.err.Empty() {
 		s.failed = true
 		return transform.Sign{Err: decodeError(0, f.err)}, nil
 	}
 	var sign transform.Sign
 	if len(f.candidates) == 0 && !f.blocked.Empty() {
-		s.blocked = true
 		sign.Content = true
+		s.block()
 	}
 	for i := range f.candidates {
 		c := &f.candidates[i]
@@ -74,6 +74,18 @@ func (s *streamInspector) Inspect(_, data []byte) (transform.Sign, error) {
 	return sign, nil
 }
 
+// block ends what has not ended, as the decoder does.
+func (s *streamInspector) block() {
+	if len(s.choices) == 0 {
+		s.choice(0)
+	}
+	for i := range s.choices {
+		if choice := &s.choices[i]; !choice.finished {
+			choice.finished, choice.finish = true, transform.FinishContentFilter
+		}
+	}
+}
+
 func (s *streamInspector) choice(index int) *inspected {
 	for i := range s.choices {
 		if s.choices[i].index == index {
@@ -87,11 +99,8 @@ func (s *streamInspector) choice(index int) *inspected {
 // Summary implements [transform.StreamInspector]: how the first candidate ended.
 func (s *streamInspector) Summary() transform.Summary {
 	sum := transform.Summary{Usage: s.frame.usage.tokens()}
-	switch {
-	case len(s.choices) > 0:
+	if len(s.choices) > 0 {
 		sum.Finish = s.choices[0].finish
-	case s.blocked:
-		sum.Finish = transform.FinishContentFilter
 	}
 	return sum
 }
@@ -103,5 +112,5 @@ func (s *streamInspector) Ended() bool {
 			return false
 		}
 	}
-	return !s.failed && (s.blocked || len(s.choices) > 0)
+	return !s.failed && len(s.choices) > 0
 }

@@ -18,7 +18,7 @@ func (Codec) DecodeResponse(body []byte) (*transform.Response, error) {
 	if err := f.read(text); err != nil {
 		return nil, err
 	}
-	if f.err != nil {
+	if !f.err.Empty() {
 		return nil, decodeError(0, f.err)
 	}
 	a := &transform.Response{Created: unixTime(f.created), Usage: f.usage.tokens(), ServiceTier: f.usage.tier}

@@ -1,7 +1,7 @@
 package gemini
 
 import (
-	"bytes"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/caddyllm/llmproxy/transform"
@@ -18,25 +18,70 @@ type ruler struct {
 
 // run is a number of neighbouring characters of the same width in bytes. Text
 // that is ours has none.
-type run struct{ chars, width int }
+type run struct {
+	chars int32
+	width uint8
+}
 
-// add measures a text of the provider's.
+// add measures a text of the provider's, a checked literal.
 func (r *ruler) add(text transform.Literal) {
 	inside := text[1 : len(text)-1]
-	plain := ascii(inside)
-	if plain < len(inside) && bytes.IndexByte(inside[plain:], '\\') >= 0 {
-		var space [512]byte
-		inside = text.AppendText(space[:0])
-	}
-	for len(inside) > 0 {
-		r.extend(plain, 1)
-		if inside = inside[plain:]; len(inside) > 0 {
-			_, size := utf8.DecodeRune(inside)
-			r.extend(1, size)
-			inside = inside[size:]
+	chars, width := 0, 1
+	for at := 0; at < len(inside); chars++ {
+		size, length := 1, 1
+		switch c := inside[at]; {
+		case c == '\\':
+			size, length = escape(inside[at:])
+		case c < utf8.RuneSelf:
+		case c < 0xE0:
+			size, length = 2, 2
+		case c < 0xF0:
+			size, length = 3, 3
+		default:
+			size, length = 4, 4
 		}
-		plain = ascii(inside)
+		if size != width {
+			r.extend(chars, width)
+			chars, width = 0, size
+		}
+		at += length
 	}
+	r.extend(chars, width)
+}
+
+// escape is the width of the character that an escape stands for, and the
+// escape's own.
+func escape(text []byte) (size, length int) {
+	unit := codeUnit(text)
+	switch {
+	case unit < 0: // \n and the like
+		return 1, 2
+	case unit < 0x80:
+		return 1, 6
+	case unit < 0x800:
+		return 2, 6
+	case utf16.DecodeRune(unit, codeUnit(text[6:])) != utf8.RuneError:
+		return 4, 12
+	}
+	return 3, 6
+}
+
+// codeUnit is the value of \uXXXX, or -1.
+func codeUnit(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	unit := rune(0)
+	for _, c := range text[2:6] {
+		digit := rune(c | 0x20) // lower case
+		if digit >= 'a' {
+			digit -= 'a' - 10
+		} else {
+			digit -= '0'
+		}
+		unit = unit<<4 | digit&15
+	}
+	return unit
 }
 
 // addOurs measures a text that the provider does not count.
@@ -49,34 +94,23 @@ func (r *ruler) extend(chars, width int) {
 		return
 	}
 	r.bytes += chars * width
-	if n := len(r.runs); n > 0 && r.runs[n-1].width == width {
-		r.runs[n-1].chars += chars
+	if n := len(r.runs); n > 0 && int(r.runs[n-1].width) == width {
+		r.runs[n-1].chars += int32(chars)
 		return
 	}
-	r.runs = append(r.runs, run{chars, width})
+	r.runs = append(r.runs, run{int32(chars), uint8(width)})
 }
 
 // chars is the number of characters before a byte.
 func (r *ruler) chars(offset int) int {
 	before := 0
 	for _, run := range r.runs {
-		if size := run.chars * run.width; run.width > 0 && offset < size {
-			return before + offset/run.width
-		} else {
-			offset -= size
+		chars, width := int(run.chars), int(run.width)
+		if width > 0 && offset < chars*width {
+			return before + offset/width
 		}
-		before += run.chars
+		offset -= chars * width
+		before += chars
 	}
 	return before
-}
-
-// ascii is how many characters of one byte a text begins with, those of a
-// literal that stand for themselves.
-func ascii(text []byte) int {
-	for i, c := range text {
-		if c >= utf8.RuneSelf || c == '\\' {
-			return i
-		}
-	}
-	return len(text)
 }

@@ -6,9 +6,6 @@ import (
 	"github.com/caddyllm/llmproxy/usage"
 )
 
-// maxCandidates bounds the indices that are believed; the API gives at most 8.
-const maxCandidates = 64
-
 // NewStreamDecoder reads a stream: every event is an answer with what is new.
 // There is no event for the end; the candidates' finish reasons are the end.
 func (Codec) NewStreamDecoder() transform.StreamDecoder { return new(streamDecoder) }
@@ -17,10 +14,9 @@ type streamDecoder struct {
 	frame   frame
 	started bool
 	told    usage.Tokens // the counts that were reported last
-	// blocked: the prompt was refused, failed: an error came. Both are the end.
-	blocked, failed bool
-	said            bool // text or a call has come
-	choices         []progress
+	failed  bool         // an error has come
+	said    bool         // text or a call has come
+	choices []progress
 }
 
 // progress is how far a candidate has come.
@@ -42,13 +38,12 @@ func (d *streamDecoder) Decode(dst []transform.Delta, _, data []byte) ([]transfo
 	if err := f.read(data); err != nil {
 		return dst, err
 	}
-	if f.err != nil {
+	if !f.err.Empty() {
 		return d.fail(dst, decodeError(0, f.err)), nil
 	}
 	dst = d.head(dst)
-	if len(f.candidates) == 0 && len(d.choices) == 0 && !f.blocked.Empty() && !d.blocked {
-		d.blocked = true
-		return append(dst, transform.Delta{Kind: transform.DeltaFinish, Finish: transform.FinishContentFilter}), nil
+	if len(f.candidates) == 0 && !f.blocked.Empty() {
+		return d.block(dst), nil
 	}
 	for i := range f.candidates {
 		var err error
@@ -57,6 +52,21 @@ func (d *streamDecoder) Decode(dst []transform.Delta, _, data []byte) ([]transfo
 		}
 	}
 	return dst, nil
+}
+
+// block ends what has not ended: the prompt was refused, at once or in the
+// middle of the answer.
+func (d *streamDecoder) block(dst []transform.Delta) []transform.Delta {
+	if len(d.choices) == 0 {
+		d.choice(0)
+	}
+	for i := range d.choices {
+		if at := &d.choices[i]; !at.finished {
+			at.finished = true
+			dst = append(dst, transform.Delta{Kind: transform.DeltaFinish, Choice: at.index, Finish: transform.FinishContentFilter})
+		}
+	}
+	return dst
 }
 
 // Ended tells whether every candidate that began has its finish reason.
@@ -69,7 +79,7 @@ func (d *streamDecoder) Ended() bool {
 			return false
 		}
 	}
-	return d.blocked || len(d.choices) > 0
+	return len(d.choices) > 0
 }
 
 func (d *streamDecoder) fail(dst []transform.Delta, err *transform.Error) []transform.Delta {
@@ -203,11 +213,10 @@ func (d *streamDecoder) call(dst []transform.Delta, at *progress, p *part) ([]tr
 	arguments := jsonbytes.AppendBytes(nil, call.Arguments)
 	call.Arguments = nil
 	dst = append(dst,
-		transform.Delta{Kind: transform.DeltaToolStart, Choice: at.index, Part: at.part, Tool: at.tools, Call: call},
+		transform.Delta{
+			Kind: transform.DeltaToolStart, Choice: at.index, Part: at.part, Tool: at.tools, Call: call, Opaque: p.opaque(),
+		},
 		transform.Delta{Kind: transform.DeltaToolArguments, Choice: at.index, Part: at.part, Tool: at.tools, Text: arguments})
-	if opaque := p.opaque(); opaque.Kind != transform.OpaqueNone {
-		dst = append(dst, transform.Delta{Kind: transform.DeltaOpaque, Choice: at.index, Part: at.part, Tool: at.tools, Opaque: opaque})
-	}
 	at.tools++
 	return dst, nil
 }

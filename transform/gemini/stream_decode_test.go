@@ -26,7 +26,7 @@ func script(deltas []transform.Delta) string {
 		case transform.DeltaOpaque:
 			fmt.Fprintf(&out, "%s opaque %s\n", at, opaque)
 		case transform.DeltaToolStart:
-			fmt.Fprintf(&out, "%s tool %d %s %s\n", at, d.Tool, d.Call.ID, d.Call.Name)
+			fmt.Fprintf(&out, "%s tool %d %s %s %s\n", at, d.Tool, d.Call.ID, d.Call.Name, opaque)
 		case transform.DeltaToolArguments:
 			fmt.Fprintf(&out, "%s arguments %d %s\n", at, d.Tool, text)
 		case transform.DeltaCitation:
@@ -78,10 +78,10 @@ func TestStreams(t *testing.T) {
 		{"calls", []string{
 			chunk(`{"text":"x"},{"functionCall":{"id":"1","name":"f","args":{"a": "\"" }},"thoughtSignature":"S"},{"functionCall":{"id":"2","name":"g"}}`, ""),
 			chunk(`{"functionCall":{"id":"3","name":"h","args":{}}}`, stop)},
-			"start r m 5\n0.0 text x\n0.1 tool 0 1 f\n0.1 arguments 0 {\"a\":\"\\\"\"}\n0.1 opaque S\n0.2 tool 1 2 g\n0.2 arguments 1 {}\n" +
-				"0.3 tool 2 3 h\n0.3 arguments 2 {}\n0 finish 3\n", false},
+			"start r m 5\n0.0 text x\n0.1 tool 0 1 f S\n0.1 arguments 0 {\"a\":\"\\\"\"}\n0.2 tool 1 2 g \n0.2 arguments 1 {}\n" +
+				"0.3 tool 2 3 h \n0.3 arguments 2 {}\n0 finish 3\n", false},
 		{"a call, then the end alone", []string{chunk(`{"functionCall":{"id":"1","name":"f"}}`, ""), chunk(`{"text":""}`, stop)},
-			"start r m 5\n0.0 tool 0 1 f\n0.0 arguments 0 {}\n0 finish 3\n", false},
+			"start r m 5\n0.0 tool 0 1 f \n0.0 arguments 0 {}\n0 finish 3\n", false},
 		{"signatures", []string{chunk(`{"text":"a","thoughtSignature":"A"}`, ""), chunk(`{"text":"b"}`, ""), chunk(`{"text":"","thoughtSignature":"B"}`, stop)},
 			"start r m 5\n0.0 text a\n0.0 opaque A\n0.0 text b\n0.1 opaque B\n0 finish 1\n", false},
 		{"candidates", []string{
@@ -91,6 +91,8 @@ func TestStreams(t *testing.T) {
 			"start   0\n0.0 text a\n1.0 text b\n1 finish 1\n0.0 text c\n0 finish 2\n", false},
 		{"one of two ends", []string{`{"candidates":[{"index":0,"finishReason":"STOP"},{"index":1}]}`}, "start   0\n0 finish 1\n", true},
 		{"blocked", []string{`{"promptFeedback":{"blockReason":"OTHER"},"usageMetadata":{"promptTokenCount":4}}`}, "start   4\n0 finish 4\n", false},
+		{"blocked in the middle", []string{chunk(`{"text":"a"}`, ""), `{"promptFeedback":{"blockReason":"OTHER"}}`}, "start r m 5\n0.0 text a\n0 finish 4\n", false},
+		{"no error", []string{`{"error":null,"candidates":[{"finishReason":"STOP"}]}`}, "start   0\n0 finish 1\n", false},
 		{"an error in the middle", []string{chunk(`{"text":"a"}`, ""), `{"error":{"code":503,"message":"busy","status":"UNAVAILABLE"}}`, chunk(`{"text":"b"}`, stop)},
 			"start r m 5\n0.0 text a\nerror 14 busy\n", true},
 		{"an error in an array", []string{`[{"error":{"code":429,"message":"slow","status":"RESOURCE_EXHAUSTED"}}]`}, "error 12 slow\n", true},
@@ -183,6 +185,8 @@ func TestEventsThatAreNone(t *testing.T) {
 		`{"candidates":[{"content":{"parts":[{"text":"\x"}]}}]}`, `{"candidates":[{"content":{"parts":[{"text":"` + "\xff" + `"}]}}]}`,
 		`{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":tru}}}]}}]}`,
 		`{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","willContinue":true}}]}}]}`,
+		`{"candidates":[` + strings.Repeat(`{},`, maxCandidates) + `{}]}`,
+		`{"candidates":[{"content":{"parts":[` + strings.Repeat(`{},`, maxParts) + `{}]}}]}`,
 	} {
 		d := Codec{}.NewStreamDecoder()
 		if got, err := d.Decode(nil, nil, []byte(event)); err == nil {

@@ -101,16 +101,19 @@ func (Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest, t
 // DecodeEmbeddingResponse reads an answer of /v1/embeddings, which must be in
 // the order of its indices or without any.
 func (Codec) DecodeEmbeddingResponse(body []byte) (*transform.EmbeddingResponse, error) {
-	root, err := parseAnswer(body)
+	e, err := openEnvelope(body)
 	if err != nil {
 		return nil, err
 	}
-	list := root.Get("data")
+	if failure := e.failed(false); failure != nil {
+		return nil, failure
+	}
+	list := e.root.Get("data")
 	if list.Kind() != jsonbytes.Array {
 		return nil, errors.New("openai: the answer has no embeddings")
 	}
-	a := &transform.EmbeddingResponse{Usage: answerUsage(root)}
-	a.Model, _ = root.Get("model").Text()
+	a := &transform.EmbeddingResponse{Usage: e.counts()}
+	a.Model, _ = e.model.Text()
 	a.Vectors = make([]jsonbytes.Value, list.Len())
 	for i, v := range list.Elements() {
 		at := int64(i)

@@ -63,37 +63,6 @@ func hasAny(s string, words ...string) bool {
 	return false
 }
 
-// errorInside is the error of an answer whose status promised none: as the body
-// of a 200, or as an event of a stream. It is nil if root holds no error.
-func errorInside(root jsonbytes.Value, always bool) *transform.Error {
-	inner := root.Get("error")
-	reply := root.Get("base_resp").Get("status_code")
-	code, _ := reply.Int()
-	if !always && !isError(inner) && code == 0 {
-		return nil
-	}
-	e := &transform.Error{Kind: transform.ErrUpstream}
-	if status := statusInside(inner, root); status != 0 {
-		e.Status, e.Kind = status, transform.KindOfStatus(status)
-	}
-	readError(e, root)
-	refine(e)
-	if e.Message == "" {
-		e.Message = "The provider broke off its answer and did not say why."
-	}
-	return e
-}
-
-func isError(v jsonbytes.Value) bool {
-	switch v.Kind() {
-	case jsonbytes.Object:
-		return v.Len() > 0
-	case jsonbytes.String:
-		return !v.Is("")
-	}
-	return false
-}
-
 // statusInside finds the HTTP status that an error names, 0 if it names none.
 func statusInside(places ...jsonbytes.Value) int {
 	for _, v := range places {

@@ -2,7 +2,6 @@ package openai
 
 import (
 	"bytes"
-	"fmt"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
@@ -11,13 +10,18 @@ import (
 // InspectResponse finds the usage of an answer that is passed on. It takes
 // answers of every operation, embeddings and the like included.
 func (Codec) InspectResponse(body []byte) (transform.Summary, error) {
-	var found transform.Summary
-	root, err := parseAnswer(body)
+	e, err := openEnvelope(body)
 	if err != nil {
-		return found, err
+		return transform.Summary{}, err
 	}
-	found.Usage = answerUsage(root)
-	for _, v := range root.Get("choices").Elements() {
+	if failure := e.failed(false); failure != nil {
+		return transform.Summary{}, failure
+	}
+	found := transform.Summary{Usage: e.counts()}
+	for _, v := range e.choices.Elements() {
+		if !found.Usage.Known {
+			found.Usage = readUsage(v.Get("usage"))
+		}
 		reason, _ := readFinish(v.Get("finish_reason"))
 		found.Finish = finishOf(reason, v.Get("message").Get("tool_calls").Len() > 0)
 		break
@@ -32,7 +36,11 @@ func (Codec) NewStreamInspector() transform.StreamInspector { return new(streamI
 type streamInspector struct {
 	found         transform.Summary
 	content, done bool
+	broken        bool // by an error: [DONE] may follow and means nothing
 	begun, ended  choiceSet
+	// front is how ordinary chunks begin, up to their choices: what has been
+	// searched once need not be again.
+	front []byte
 }
 
 // choiceSet is the choices below 64; there is no other way to tell whether all
@@ -49,14 +57,28 @@ func (s choiceSet) with(i int64) choiceSet {
 func (s *streamInspector) Summary() transform.Summary { return s.found }
 
 func (s *streamInspector) Ended() bool {
-	return s.done || s.begun != 0 && s.begun == s.ended
+	return !s.broken && (s.done || s.begun != 0 && s.begun == s.ended)
 }
 
 func (s *streamInspector) Inspect(name, data []byte) (transform.Sign, error) {
-	if s.content && len(name) == 0 && s.ended == 0 && ordinary(data) {
+	if s.content && len(name) == 0 && s.ended == 0 && s.ordinary(data) {
 		return transform.Sign{Content: true}, nil
 	}
 	return s.look(name, data)
+}
+
+func (s *streamInspector) ordinary(data []byte) bool {
+	if len(s.front) > 0 && bytes.HasPrefix(data, s.front) {
+		return ordinary(data[len(s.front):])
+	}
+	if !ordinary(data) {
+		return false
+	}
+	const most = 1 << 10
+	if at := bytes.Index(data[:min(len(data), most)], choicesKey); at > 0 {
+		s.front = append(s.front[:0], data[:at]...)
+	}
+	return true
 }
 
 // ordinary tells whether a chunk is nothing but another piece of choice 0. It
@@ -99,11 +121,12 @@ func ordinary(data []byte) bool {
 }
 
 var (
-	reasonKey = []byte(`_reason"`) // finish_reason
-	tokensKey = []byte(`_tokens"`) // of any usage
-	deltaKey  = []byte(`delta"`)
-	indexKey  = []byte(`x"`) // index
-	errorKey  = []byte(`rror"`)
+	choicesKey = []byte(`"choices"`)
+	reasonKey  = []byte(`_reason"`) // finish_reason
+	tokensKey  = []byte(`_tokens"`) // of any usage
+	deltaKey   = []byte(`delta"`)
+	indexKey   = []byte(`x"`) // index
+	errorKey   = []byte(`rror"`)
 )
 
 // valueIs tells whether a value that begins with c follows a key.
@@ -126,64 +149,76 @@ func (s *streamInspector) look(name, data []byte) (transform.Sign, error) {
 		s.done = true
 		return transform.Sign{Content: true}, nil
 	}
-	if err := jsonbytes.Check(data, 0); err != nil {
-		return transform.Sign{}, fmt.Errorf("openai: the event is %w", err)
+	e, err := openEnvelope(data)
+	if err != nil {
+		return transform.Sign{}, err
 	}
-	root := jsonbytes.Parse(data)
-	if root.Kind() != jsonbytes.Object {
-		return transform.Sign{}, errNotChunk
-	}
-	choices := root.Get("choices")
-	failed := bytes.Equal(name, nameOfFailure) || choices == nil && isFlatError(root)
-	if failure := errorInside(root, failed); failure != nil {
+	if failure := e.failed(bytes.Equal(name, nameOfFailure)); failure != nil {
+		s.broken = true
 		return transform.Sign{Err: failure}, nil
 	}
-	counts := answerUsage(root)
-	if counts.Known {
+	if counts := e.counts(); counts.Known {
 		s.found.Usage = counts
 	}
-	sign := s.choices(choices)
-	sign.UsageOnly = sign.UsageOnly && root.Get("usage").Kind() == jsonbytes.Object
+	if e.choices == nil {
+		s.content = true
+		return transform.Sign{Content: true}, nil // an event of an unknown kind
+	}
+	sign := transform.Sign{UsageOnly: e.usage.Kind() == jsonbytes.Object}
+	for i, v := range e.choices.Elements() {
+		s.choice(&sign, i, v)
+		if sign.Err != nil {
+			return sign, nil
+		}
+	}
 	s.content = s.content || sign.Content
 	return sign, nil
 }
 
-// choices tells whether a chunk has content, and whether it has nothing else:
-// OpenRouter keeps an empty choice beside its usage.
-func (s *streamInspector) choices(list jsonbytes.Value) transform.Sign {
-	if list == nil {
-		return transform.Sign{Content: true} // an event of an unknown kind
-	}
-	sign := transform.Sign{UsageOnly: true}
-	for i, v := range list.Elements() {
-		index, ok := v.Get("index").Int()
-		if !ok {
-			index = int64(i)
-		}
-		if before := s.begun; s.begun.with(index) != before {
-			s.begun = before.with(index)
-			sign.UsageOnly = false // it says who speaks
-		}
-		if finish := v.Get("finish_reason"); nonEmpty(finish) != nil {
-			s.ended = s.ended.with(index)
-			sign = transform.Sign{Content: true}
-			reason, failed := readFinish(finish)
-			if index == 0 && s.found.Finish == transform.FinishUnknown {
-				s.found.Finish = reason
+// choice adds to the sign what an element of choices means. OpenRouter keeps an
+// empty one beside its usage.
+func (s *streamInspector) choice(sign *transform.Sign, i int, v jsonbytes.Value) {
+	index, finish, says := int64(i), jsonbytes.Value(nil), false
+	for key, value := range v.Members() {
+		switch string(key) {
+		case "index":
+			if n, ok := value.Int(); ok {
+				index = n
 			}
-			if failed {
-				return transform.Sign{Err: failedFinish(finish)}
+		case "delta":
+			says = says || hasContent(value)
+		case "text": // of /v1/completions
+			says = says || nonEmpty(value) != nil
+		case "finish_reason":
+			finish = nonEmpty(value)
+		case "usage":
+			if counts := readUsage(value); counts.Known && !s.found.Usage.Known {
+				s.found.Usage = counts
 			}
 		}
-		if says(v.Get("delta")) || nonEmpty(v.Get("text")) != nil {
-			sign = transform.Sign{Content: true}
+	}
+	if before := s.begun; before.with(index) != before {
+		s.begun = before.with(index)
+		sign.UsageOnly = false // it says who speaks
+	}
+	if finish != nil {
+		s.ended = s.ended.with(index)
+		reason, failed := readFinish(finish)
+		if failed {
+			s.broken = true
+			sign.Err = failedFinish(finish)
+		}
+		if index == 0 && s.found.Finish == transform.FinishUnknown {
+			s.found.Finish = reason
 		}
 	}
-	return sign
+	if finish != nil || says {
+		sign.Content, sign.UsageOnly = true, false
+	}
 }
 
-// says tells whether a delta is more than the role and empty members.
-func says(delta jsonbytes.Value) bool {
+// hasContent tells whether a delta is more than the role and empty members.
+func hasContent(delta jsonbytes.Value) bool {
 	for key, value := range delta.Members() {
 		if string(key) == "role" {
 			continue

@@ -36,7 +36,7 @@ type message struct {
 	callID       jsonbytes.Value
 	name         jsonbytes.Value
 	annotations  jsonbytes.Value
-	cache        *transform.CacheMark
+	cache        jsonbytes.Value
 	reasoning    reasoning
 }
 
@@ -73,7 +73,7 @@ func (d *requestDecoder) message(i int, v jsonbytes.Value, at transform.Path) er
 		err = d.spokenTurn(turn, &m, i)
 	}
 	if err == nil && m.cache != nil {
-		d.markLast(turn, m.cache)
+		err = d.markLast(turn, m.cache)
 	}
 	return err
 }
@@ -97,7 +97,7 @@ func (m *message) take(name string, v jsonbytes.Value) bool {
 	case name == "annotations":
 		m.annotations = v
 	case isCacheMark(name):
-		m.cache = cacheMark(v)
+		m.cache = v
 	default:
 		return m.reasoning.take(name, v)
 	}
@@ -278,13 +278,16 @@ func (d *requestDecoder) toolCall(part *transform.Part, v jsonbytes.Value) (err 
 				err = d.functionCall(part, value, here)
 			}
 		case name == "extra_content":
+			if err = signatureKeys(value, here); err != nil {
+				return err
+			}
 			if signature := thoughtSignature(value); signature != nil {
 				part.Opaque = transform.Opaque{Vendor: transform.VendorGoogle, Kind: transform.OpaqueSignature, Data: signature}
 			} else {
 				d.lost.Drop(here)
 			}
 		case isCacheMark(name):
-			part.Cache = cacheMark(value)
+			err = readMark(&part.Cache, value, here)
 		default:
 			d.lost.Drop(here)
 		}
@@ -351,11 +354,19 @@ func thoughtSignature(extra jsonbytes.Value) transform.Literal {
 	return nil
 }
 
-// markLast takes the cache mark of a whole message as one of its last part.
-func (d *requestDecoder) markLast(turn *transform.Turn, mark *transform.CacheMark) {
-	if len(turn.Parts) == 0 {
-		d.lost.Drop(turn.At.Key("cache_control"))
-		return
+func signatureKeys(extra jsonbytes.Value, at transform.Path) error {
+	if err := unique(extra, at); err != nil {
+		return err
 	}
-	turn.Parts[len(turn.Parts)-1].Cache = mark
+	return unique(extra.Get("google"), at.Key("google"))
+}
+
+// markLast takes the cache mark of a whole message as one of its last part.
+func (d *requestDecoder) markLast(turn *transform.Turn, mark jsonbytes.Value) error {
+	at := turn.At.Key("cache_control")
+	if len(turn.Parts) == 0 {
+		d.lost.Drop(at)
+		return nil
+	}
+	return readMark(&turn.Parts[len(turn.Parts)-1].Cache, mark, at)
 }

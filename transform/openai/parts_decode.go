@@ -53,7 +53,9 @@ func (d *requestDecoder) part(turn *transform.Turn, v jsonbytes.Value, at transf
 		switch name := string(key); {
 		case name == "type" || name == kind || value.IsNull():
 		case isCacheMark(name):
-			part.Cache = cacheMark(value)
+			if err := readMark(&part.Cache, value, at.Key(name)); err != nil {
+				return err
+			}
 		case kind == "thinking" && (name == "signature" || name == "closed"):
 		default:
 			d.lost.Drop(at.Key(name))
@@ -82,6 +84,11 @@ func (d *requestDecoder) partOf(part *transform.Part, kind string, inner, v json
 		part.Kind = transform.PartRefusal
 		part.Text, err = literal(inner, here)
 	case "thinking", "redacted_thinking":
+		for i, e := range inner.Elements() {
+			if err = object(e, here.Index(i)); err != nil {
+				return err
+			}
+		}
 		if thought, ok := thinkingPart(v); ok {
 			thought.At = part.At
 			*part = thought

@@ -1,76 +1,39 @@
 package openai
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
-	"github.com/caddyllm/llmproxy/usage"
 )
 
-var errNoAnswer = errors.New("openai: the answer has no choices")
-
-// parseAnswer reads a body as the object that an answer is. An error that came
-// with status 200 is an *transform.Error.
-func parseAnswer(body []byte) (jsonbytes.Value, error) {
-	if err := jsonbytes.Check(body, 0); err != nil {
-		return nil, fmt.Errorf("openai: the answer is %w", err)
-	}
-	root := jsonbytes.Parse(body)
-	if root.Kind() != jsonbytes.Object {
-		return nil, errNoAnswer
-	}
-	if failure := errorInside(root, false); failure != nil {
-		return nil, failure
-	}
-	return root, nil
-}
-
-// DecodeResponse reads a chat.completion of any provider of this format.
+// DecodeResponse reads a chat.completion of any provider of this format. An
+// error that came with status 200 is an *transform.Error.
 func (Codec) DecodeResponse(body []byte) (*transform.Response, error) {
-	root, err := parseAnswer(body)
+	e, err := openEnvelope(body)
 	if err != nil {
 		return nil, err
 	}
-	a := new(transform.Response)
-	var choices, citations jsonbytes.Value
-	for key, value := range root.Members() {
-		switch string(key) {
-		case "id":
-			a.ID, _ = value.Text()
-		case "model":
-			a.Model, _ = value.Text()
-		case "created":
-			a.Created, _ = value.Int()
-		case "service_tier":
-			a.ServiceTier, _ = value.Text()
-		case "choices":
-			choices = value
-		case "search_results":
-			citations = value
-		case "citations":
-			if citations == nil {
-				citations = value
-			}
-		}
+	if failure := e.failed(false); failure != nil {
+		return nil, failure
 	}
-	a.Usage = answerUsage(root)
-	for i, v := range choices.Elements() {
+	a := &transform.Response{Usage: e.counts()}
+	a.ID, _ = e.id.Text()
+	a.Model, _ = e.model.Text()
+	a.Created, _ = e.created.Int()
+	a.ServiceTier, _ = e.tier.Text()
+	for i, v := range e.choices.Elements() {
 		choice, err := decodeChoice(i, v)
 		if err != nil {
 			return nil, err
 		}
 		if i == 0 {
-			choice.Parts = appendSources(choice.Parts, citations)
+			choice.Parts = appendSources(choice.Parts, e.sources())
+		}
+		if !a.Usage.Known {
+			a.Usage = readUsage(v.Get("usage")) // Moonshot
 		}
 		a.Choices = append(a.Choices, choice)
 	}
 	if len(a.Choices) == 0 {
-		// A flat error: {"message":…}, {"detail":…}.
-		if failure := errorInside(root, true); !root.Get("message").Empty() || !root.Get("detail").Empty() {
-			return nil, failure
-		}
 		return nil, errNoAnswer
 	}
 	return a, nil
@@ -216,8 +179,6 @@ func appendCalls(parts []transform.Part, toolCalls, functionCall jsonbytes.Value
 	return parts
 }
 
-// appendSources makes citations of what Perplexity lists beside its choices:
-// {title, url} or the URL alone.
 func appendSources(parts []transform.Part, list jsonbytes.Value) []transform.Part {
 	for _, v := range list.Elements() {
 		if citation := sourceCitation(v); citation != nil {
@@ -244,21 +205,4 @@ func sourceCitation(v jsonbytes.Value) jsonbytes.Value {
 	citation = append(citation, `,"title":`...)
 	citation = append(citation, title...)
 	return append(citation, `}}`...)
-}
-
-// answerUsage finds the counts of an answer or of an event: where they belong,
-// or where Groq and Moonshot have them too.
-func answerUsage(root jsonbytes.Value) (t usage.Tokens) {
-	if t = readUsage(root.Get("usage")); t.Known {
-		return t
-	}
-	if t = readUsage(root.Get("x_groq").Get("usage")); t.Known {
-		return t
-	}
-	for _, v := range root.Get("choices").Elements() {
-		if t = readUsage(v.Get("usage")); t.Known {
-			return t
-		}
-	}
-	return t
 }

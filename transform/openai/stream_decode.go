@@ -3,7 +3,6 @@ package openai
 import (
 	"bytes"
 	"errors"
-	"fmt"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
@@ -21,7 +20,6 @@ const (
 )
 
 var (
-	errNotChunk   = errors.New("openai: the event is no chunk")
 	errTooMany    = errors.New("openai: too many choices or tool calls in one stream")
 	errNameless   = errors.New("openai: a tool call without a name")
 	doneSentinel  = []byte("[DONE]")
@@ -30,16 +28,16 @@ var (
 
 type streamDecoder struct {
 	begun, done bool
+	broken      bool // by an error: [DONE] may follow and means nothing
+	cited       bool // the sources, which Perplexity repeats with each chunk
 	choices     []choiceDecoder
-	sources     jsonbytes.Value // of this event, until a choice has taken them
-	cited       bool
 }
 
 // Ended follows from [DONE], which several providers never send, or from every
 // choice having a finish_reason.
 func (d *streamDecoder) Ended() bool {
-	if d.done {
-		return true
+	if d.done || d.broken {
+		return !d.broken
 	}
 	for i := range d.choices {
 		if !d.choices[i].finished {
@@ -58,98 +56,84 @@ func (d *streamDecoder) Decode(dst []transform.Delta, name, data []byte) ([]tran
 		d.done = true
 		return dst, nil
 	}
-	if err := jsonbytes.Check(data, 0); err != nil {
-		return dst, fmt.Errorf("openai: the event is %w", err)
+	e, err := openEnvelope(data)
+	if err != nil {
+		return dst, err
 	}
-	root := jsonbytes.Parse(data)
-	if root.Kind() != jsonbytes.Object {
-		return dst, errNotChunk
-	}
-	if failure := errorInside(root, bytes.Equal(name, nameOfFailure)); failure != nil {
+	if failure := e.failed(bytes.Equal(name, nameOfFailure)); failure != nil {
+		d.broken = true
 		return append(dst, transform.Delta{Kind: transform.DeltaError, Err: failure}), nil
 	}
-	return d.chunk(dst, root)
+	return d.chunk(dst, &e)
 }
 
-func (d *streamDecoder) chunk(dst []transform.Delta, root jsonbytes.Value) ([]transform.Delta, error) {
-	var choices, id jsonbytes.Value
-	d.sources = nil
-	for key, value := range root.Members() {
-		switch string(key) {
-		case "id":
-			id = value
-		case "choices":
-			choices = value
-		case "search_results":
-			d.sources = value
-		case "citations":
-			if d.sources == nil {
-				d.sources = value
-			}
-		}
-	}
-	if choices == nil && isFlatError(root) {
-		return append(dst, transform.Delta{Kind: transform.DeltaError, Err: errorInside(root, true)}), nil
-	}
+func (d *streamDecoder) chunk(dst []transform.Delta, e *envelope) ([]transform.Delta, error) {
 	// Azure's first chunk, about the prompt, has neither an id nor choices.
-	if !d.begun && (nonEmpty(id) != nil || choices.Len() > 0) {
+	if !d.begun && (nonEmpty(e.id) != nil || e.choices.Len() > 0) {
 		d.begun = true
-		dst = append(dst, startDelta(root))
+		start := transform.Delta{Kind: transform.DeltaStart}
+		start.ID, _ = e.id.Text()
+		start.Model, _ = e.model.Text()
+		start.Created, _ = e.created.Int()
+		start.ServiceTier, _ = e.tier.Text()
+		dst = append(dst, start)
 	}
-	var err error
-	for i, v := range choices.Elements() {
-		dst, err = d.choice(dst, i, v)
-		if failed := len(dst) > 0 && dst[len(dst)-1].Kind == transform.DeltaError; failed || err != nil {
+	counts := e.counts()
+	for i, v := range e.choices.Elements() {
+		var own jsonbytes.Value
+		var err error
+		dst, own, err = d.choice(dst, i, v, e)
+		d.broken = err != nil || len(dst) > 0 && dst[len(dst)-1].Kind == transform.DeltaError
+		if d.broken {
 			return dst, err
 		}
+		if own != nil && !counts.Known {
+			counts = readUsage(own) // Moonshot
+		}
 	}
-	if counts := answerUsage(root); counts.Known {
+	if counts.Known {
 		dst = append(dst, transform.Delta{Kind: transform.DeltaUsage, Usage: counts})
 	}
 	return dst, nil
 }
 
-func startDelta(root jsonbytes.Value) transform.Delta {
-	start := transform.Delta{Kind: transform.DeltaStart}
-	start.ID, _ = root.Get("id").Text()
-	start.Model, _ = root.Get("model").Text()
-	start.Created, _ = root.Get("created").Int()
-	start.ServiceTier, _ = root.Get("service_tier").Text()
-	return start
-}
-
-// isFlatError tells whether an event without choices is the error of a server
-// that wraps it in nothing.
-func isFlatError(root jsonbytes.Value) bool {
-	return nonEmpty(root.Get("message")) != nil || !root.Get("detail").Empty()
-}
-
-func (d *streamDecoder) choice(dst []transform.Delta, i int, v jsonbytes.Value) ([]transform.Delta, error) {
+// choice reads an element of choices; counts is the usage that it holds.
+func (d *streamDecoder) choice(dst []transform.Delta, i int, v jsonbytes.Value, e *envelope) (_ []transform.Delta, counts jsonbytes.Value, err error) {
 	index := i
-	if n, ok := v.Get("index").Int(); ok {
-		index = int(n)
+	var delta, logprobs, finish jsonbytes.Value
+	for key, value := range v.Members() {
+		switch string(key) {
+		case "index":
+			if n, ok := value.Int(); ok {
+				index = int(n)
+			}
+		case "delta":
+			delta = value
+		case "logprobs":
+			logprobs = value
+		case "finish_reason":
+			finish = value
+		case "usage":
+			counts = value
+		}
 	}
 	c := d.choiceAt(index)
 	if c == nil {
-		return dst, errTooMany
+		return dst, counts, errTooMany
 	}
-	var finish jsonbytes.Value
-	var err error
-	for key, value := range v.Members() {
-		switch string(key) {
-		case "delta":
-			if dst, err = c.delta(dst, value); err != nil {
-				return dst, err
-			}
-			dst = d.cite(dst, c)
-		case "logprobs":
-			if value.Kind() == jsonbytes.Object {
-				dst = append(dst, transform.Delta{Kind: transform.DeltaLogprobs, Choice: index, Logprobs: value})
-			}
-		case "finish_reason":
-			finish = value
-		}
+	if dst, err = c.delta(dst, delta); err != nil {
+		return dst, counts, err
 	}
+	dst = d.cite(dst, c, e)
+	if logprobs.Kind() == jsonbytes.Object {
+		dst = append(dst, transform.Delta{Kind: transform.DeltaLogprobs, Choice: index, Logprobs: logprobs})
+	}
+	dst, err = c.finish(dst, finish)
+	return dst, counts, err
+}
+
+// finish reads finish_reason, which some providers repeat.
+func (c *choiceDecoder) finish(dst []transform.Delta, finish jsonbytes.Value) ([]transform.Delta, error) {
 	if nonEmpty(finish) == nil || c.finished {
 		return dst, nil
 	}
@@ -166,16 +150,15 @@ func (d *streamDecoder) choice(dst []transform.Delta, i int, v jsonbytes.Value) 
 	}
 	c.finished = true
 	reason = finishOf(reason, called)
-	return append(dst, transform.Delta{Kind: transform.DeltaFinish, Choice: index, Finish: reason}), nil
+	return append(dst, transform.Delta{Kind: transform.DeltaFinish, Choice: c.index, Finish: reason}), nil
 }
 
-// cite gives the first choice that says something the sources of the stream,
-// which Perplexity repeats with each chunk.
-func (d *streamDecoder) cite(dst []transform.Delta, c *choiceDecoder) []transform.Delta {
-	if d.cited || d.sources == nil || !c.said {
+// cite gives the first choice that says something the sources of the stream.
+func (d *streamDecoder) cite(dst []transform.Delta, c *choiceDecoder, e *envelope) []transform.Delta {
+	if d.cited || !c.said {
 		return dst
 	}
-	for _, v := range d.sources.Elements() {
+	for _, v := range e.sources().Elements() {
 		if citation := sourceCitation(v); citation != nil {
 			d.cited = true
 			dst = append(dst, transform.Delta{Kind: transform.DeltaCitation, Choice: c.index, Part: c.part, Citation: citation})

@@ -67,7 +67,7 @@ func (e *streamEncoder) Append(dst []byte, d *transform.Delta) []byte {
 		_, dst = e.choice(dst, 0)
 		return dst
 	}
-	e.begin(&transform.Delta{})
+	e.begin(nil)
 	c, dst := e.choice(dst, d.Choice)
 	switch d.Kind {
 	case transform.DeltaText:
@@ -105,12 +105,15 @@ func (e *streamEncoder) Append(dst []byte, d *transform.Delta) []byte {
 	return dst
 }
 
-// begin settles what all chunks share.
+// begin settles what all chunks share; d is the start, nil if there was none.
 func (e *streamEncoder) begin(d *transform.Delta) {
 	if e.begun {
 		return
 	}
 	e.begun = true
+	if d == nil {
+		d = new(transform.Delta)
+	}
 	model := d.Model
 	if model == "" {
 		model = e.model
@@ -222,7 +225,7 @@ func (e *streamEncoder) AppendEnd(dst []byte) []byte {
 	if e.closed {
 		return dst
 	}
-	e.begin(&transform.Delta{})
+	e.begin(nil)
 	if len(e.choices) == 0 {
 		_, dst = e.choice(dst, 0)
 	}

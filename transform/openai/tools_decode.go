@@ -45,7 +45,9 @@ func (d *requestDecoder) tool(v jsonbytes.Value, at transform.Path) error {
 		switch name := string(key); {
 		case name == "type" || name == known || value.IsNull():
 		case isCacheMark(name):
-			tool.Cache = cacheMark(value)
+			if err := readMark(&tool.Cache, value, at.Key(name)); err != nil {
+				return err
+			}
 		default:
 			d.lost.Drop(at.Key(name))
 		}
@@ -87,7 +89,7 @@ func (d *requestDecoder) toolDefinition(tool *transform.Tool, v jsonbytes.Value,
 				tool.Grammar = value
 			}
 		case isCacheMark(name):
-			tool.Cache = cacheMark(value)
+			err = readMark(&tool.Cache, value, here)
 		default:
 			d.lost.Drop(here)
 		}
@@ -224,10 +226,14 @@ func isCacheMark(name string) bool {
 	return name == "cache_control" || name == "prompt_cache_breakpoint"
 }
 
-func cacheMark(v jsonbytes.Value) *transform.CacheMark {
-	if v.Kind() != jsonbytes.Object {
-		return nil
+// readMark reads {type, ttl}. A part may have both words, of which one has the
+// ttl.
+func readMark(mark **transform.CacheMark, v jsonbytes.Value, at transform.Path) error {
+	if err := object(v, at); err != nil {
+		return err
 	}
-	ttl, _ := v.Get("ttl").Text()
-	return &transform.CacheMark{TTL: ttl}
+	if ttl, _ := v.Get("ttl").Text(); *mark == nil || ttl != "" {
+		*mark = &transform.CacheMark{TTL: ttl}
+	}
+	return nil
 }

@@ -1,0 +1,419 @@
+package llmproxy_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddyllm/llmproxy/internal/testllm"
+)
+
+// Secrets that the examples expect in the environment.
+const (
+	appKey   = "app-key-for-tests"
+	adminKey = "admin-key-for-tests"
+)
+
+var exampleEnv = []string{
+	"OPENAI_API_KEY=openai-key-for-tests", "ANTHROPIC_API_KEY=anthropic-key-for-tests", "GEMINI_API_KEY=gemini-key-for-tests",
+	"APP_KEY=" + appKey, "ADMIN_KEY=" + adminKey,
+}
+
+// exampleTests is what each example must do once it runs.
+var exampleTests = map[string]func(*testing.T, *example){
+	"quickstart.Caddyfile":           testQuickstart,
+	"beside-respond.Caddyfile":       testBesideRespond,
+	"beside-catch-all.Caddyfile":     testBesideCatchAll,
+	"beside-spa.Caddyfile":           testBesideSPA,
+	"beside-reverse-proxy.Caddyfile": testBesideReverseProxy,
+	"mount.Caddyfile":                testMount,
+	"rate-limit.Caddyfile":           testRateLimit,
+	"failover.Caddyfile":             testFailover,
+	"keys.Caddyfile":                 testKeys,
+	"shared.Caddyfile":               testShared,
+	"local-models.Caddyfile":         testLocalModels,
+	"production.Caddyfile":           testProduction,
+	"watched.Caddyfile":              testWatched,
+	"llm.yaml":                       testYAML,
+	"gateway.json":                   testJSON,
+}
+
+// parts are files that an example is made of.
+var parts = []string{"watched.yaml", "spa"}
+
+func TestEveryExampleIsTested(t *testing.T) {
+	entries, err := os.ReadDir("examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if exampleTests[entry.Name()] == nil && !slices.Contains(parts, entry.Name()) {
+			t.Errorf("examples/%s has no test", entry.Name())
+		}
+	}
+}
+
+func TestExamplesAreFormattedAndSayHowToRunThem(t *testing.T) {
+	for name := range exampleTests {
+		text, err := os.ReadFile(filepath.Join("examples", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch filepath.Ext(name) {
+		case ".Caddyfile":
+			if warning, differs := caddyfile.FormattingDifference(name, text); differs {
+				t.Errorf("%s:%d is not as caddy fmt wants it", name, warning.Line)
+			}
+		case ".json":
+			continue // has no comments
+		}
+		comment, _, _ := strings.Cut(string(text), "\n\n")
+		if !strings.HasPrefix(comment, "# ") || !strings.Contains(string(text), "run --config examples/"+name) {
+			t.Errorf("%s does not begin with a comment that says how to run it", name)
+		}
+	}
+}
+
+func TestExamples(t *testing.T) {
+	for name, test := range exampleTests {
+		t.Run(name, func(t *testing.T) { test(t, newExample(t, name)) })
+	}
+}
+
+// example is one example with addresses of its own.
+type example struct {
+	*server
+	name string
+	dir  string
+	base string // of the gateway
+	// client keeps no connection: servers come and go.
+	client *http.Client
+	// provider stands in for every provider that is elsewhere.
+	provider *testllm.Server
+}
+
+// newExample copies the examples. Nothing is replaced but addresses.
+func newExample(t *testing.T, name string) *example {
+	t.Helper()
+	e := &example{
+		name: name, dir: t.TempDir(), provider: testllm.New(t),
+		client: &http.Client{Transport: &http.Transport{
+			DisableKeepAlives: true,
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // Caddy's own test certificate
+		}},
+	}
+	if err := os.CopyFS(filepath.Join(e.dir, "examples"), os.DirFS("examples")); err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	e.base = "http://localhost:" + port
+	url := e.provider.URL
+	e.replace(t, name,
+		":8080", ":"+port,
+		"provider openai {", "provider openai {\nbase_url "+url+"/v1",
+		"provider anthropic {", "provider anthropic {\nbase_url "+url,
+		"provider gemini {", "provider gemini {\nbase_url "+url,
+		"  openai:\n", "  openai:\n    base_url: "+url+"/v1\n",
+		"  anthropic:\n", "  anthropic:\n    base_url: "+url+"\n",
+		`"provider": "openai",`, `"provider": "openai", "base_url": "`+url+`/v1",`,
+	)
+	return e
+}
+
+// replace changes the copy of a file.
+func (e *example) replace(t *testing.T, file string, oldnew ...string) {
+	t.Helper()
+	path := filepath.Join(e.dir, "examples", file)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(strings.NewReplacer(oldnew...).Replace(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// start validates and starts the example.
+func (e *example) start(t *testing.T, args ...string) {
+	t.Helper()
+	args = append([]string{"--config", "examples/" + e.name}, args...)
+	if output, err := command(t, e.dir, exampleEnv, append([]string{"validate"}, args...)...).CombinedOutput(); err != nil {
+		t.Fatalf("caddy validate: %v\n%s", err, output)
+	}
+	e.server = start(t, e.dir, exampleEnv, args...)
+}
+
+func (e *example) get(t *testing.T, path string, header ...string) reply {
+	t.Helper()
+	return exchange(t, e.client, http.MethodGet, e.base+path, "", header...)
+}
+
+func (e *example) chat(t *testing.T, model string, header ...string) reply {
+	t.Helper()
+	return exchange(t, e.client, http.MethodPost, e.base+"/v1/chat/completions", chatBody(model, "Hello there", false), header...)
+}
+
+// says fails unless an answer has the status and holds all parts.
+func (r reply) says(t *testing.T, status int, parts ...string) {
+	t.Helper()
+	if r.status != status {
+		t.Errorf("the status is %d, not %d: %s", r.status, status, r.body)
+	}
+	for _, part := range parts {
+		if !strings.Contains(r.body, part) {
+			t.Errorf("%q is not in the answer: %s", part, r.body)
+		}
+	}
+}
+
+// is fails unless an answer is exactly the text: a neighbour's, not the gateway's.
+func (r reply) is(t *testing.T, status int, text string) {
+	t.Helper()
+	if r.status != status || r.body != text {
+		t.Errorf("the answer is %d %q, not %d %q", r.status, r.body, status, text)
+	}
+	if r.header.Get("X-Request-Id") != "" {
+		t.Errorf("the gateway left its mark on the answer of another: %v", r.header)
+	}
+}
+
+const echoed = `"content":"Hello there"`
+
+func testQuickstart(t *testing.T, e *example) {
+	e.start(t)
+	e.chat(t, "mock/echo").says(t, 200, echoed)
+	e.chat(t, "demo").says(t, 200, echoed)
+	e.get(t, "/v1/models").says(t, 200, `"demo"`, `"mock/echo"`)
+	e.get(t, "/else").is(t, 404, "Not found")
+	for _, name := range []string{"mock", "openai", "anthropic", "gemini"} {
+		if _, status := e.configure(t, http.MethodGet, "/llm_proxy/status", ""); !strings.Contains(status, fmt.Sprintf("%q", name)) {
+			t.Errorf("provider %s is not in %s", name, status)
+		}
+	}
+	events := openStream(t, e.base, chatBody("mock/echo", "one two three", true)).rest(t)
+	if text := strings.Join(events, ""); !strings.Contains(text, `"content":"two "`) || events[len(events)-1] != "[DONE]" {
+		t.Errorf("the stream is %s", text)
+	}
+}
+
+func testBesideRespond(t *testing.T, e *example) {
+	e.start(t)
+	e.chat(t, "mock/echo").says(t, 200, echoed)
+	for _, path := range []string{"/", "/hello", "/v1/chat", "/v1/chat/completions/", "/V1/models"} {
+		e.get(t, path).is(t, 200, "Hello from the site.")
+	}
+}
+
+func testBesideCatchAll(t *testing.T, e *example) {
+	e.start(t)
+	e.chat(t, "mock/echo").says(t, 200, echoed)
+	e.get(t, "/about").is(t, 200, "About the site.")
+	e.get(t, "/any/other/path").is(t, 200, "The catch-all.")
+}
+
+func testBesideSPA(t *testing.T, e *example) {
+	e.start(t)
+	e.chat(t, "mock/echo", "Origin", e.base).says(t, 200, echoed)
+	e.chat(t, "mock/echo", "Origin", "http://elsewhere.example").says(t, 403, "origin_not_allowed")
+	for path, file := range map[string]string{"/": "index.html", "/settings/profile": "index.html", "/app.js": "app.js"} {
+		text, err := os.ReadFile(filepath.Join("examples", "spa", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.get(t, path).is(t, 200, string(text))
+	}
+	e.get(t, "/v1/unknown").is(t, 404, "Not found")
+}
+
+func testBesideReverseProxy(t *testing.T, e *example) {
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s by the backend", r.Method, r.URL.Path)
+	}))
+	defer backend.Close()
+	e.replace(t, e.name, "localhost:9000", strings.TrimPrefix(backend.URL, "http://"))
+	e.start(t)
+	e.chat(t, "mock/echo").says(t, 200, echoed)
+	e.get(t, "/api/orders").is(t, 200, "GET /api/orders by the backend")
+	exchange(t, e.client, http.MethodPost, e.base+"/v1/orders", `{"model":"mock/echo"}`).is(t, 200, "POST /v1/orders by the backend")
+}
+
+func testMount(t *testing.T, e *example) {
+	e.start(t)
+	exchange(t, e.client, http.MethodPost, e.base+"/llm/v1/chat/completions", chatBody("mock/echo", "Hello there", false)).says(t, 200, echoed)
+	e.get(t, "/llm/v1/models").says(t, 200, "mock/echo")
+	e.get(t, "/llm/else").is(t, 404, "Not found")
+	e.get(t, "/v1/models").is(t, 200, "The site.")
+}
+
+func testRateLimit(t *testing.T, e *example) {
+	e.start(t)
+	for range 5 {
+		e.chat(t, "mock/echo").says(t, 200, echoed)
+	}
+	refused := e.chat(t, "mock/echo")
+	refused.says(t, 429, `"rate_limit_exceeded"`)
+	if refused.header.Get("Retry-After") == "" || refused.header.Get("Content-Type") != "application/json" {
+		t.Errorf("the header of the 429 is %v", refused.header)
+	}
+	e.get(t, "/v1/models").says(t, 200, "mock/echo") // not in the zone
+}
+
+func testFailover(t *testing.T, e *example) {
+	e.replace(t, e.name, "https://llm.example.com", e.provider.URL)
+	e.start(t)
+	tried := func() (models []string) {
+		for _, call := range e.provider.Calls() {
+			models = append(models, string(call.Format)+" "+call.Model)
+		}
+		return models
+	}
+	busy := testllm.Reply{Status: http.StatusTooManyRequests}
+	e.provider.Script(busy, busy, testllm.Reply{Text: "third time lucky"})
+	e.chat(t, "smart").says(t, 200, "third time lucky")
+	want := []string{"anthropic claude-sonnet-5", "openai gpt-6"}
+	if got := tried(); len(got) != 3 || !slices.Equal(got[:2], want) {
+		t.Errorf("smart tried %q, not %q and one of fast", got, want)
+	}
+
+	e.provider.Script(busy, testllm.Reply{Text: "by the backup"})
+	e.chat(t, "team-gpt-6").says(t, 200, "by the backup")
+	if got := tried()[3:]; !slices.Equal(got, []string{"openai gpt-6", "openai gpt-6"}) {
+		t.Errorf("team-gpt-6 tried %q", got)
+	}
+	keys := func(from int) (keys []string) {
+		for _, call := range e.provider.Calls()[from:] {
+			keys = append(keys, call.Header.Get("X-Api-Key")+call.Header.Get("X-Goog-Api-Key")+call.Header.Get("Authorization"))
+		}
+		return keys
+	}
+	if got := keys(0)[:2]; !slices.Equal(got, []string{"anthropic-key-for-tests", "Bearer openai-key-for-tests"}) {
+		t.Errorf("the keys of the first calls are %q", got)
+	}
+}
+
+func testKeys(t *testing.T, e *example) {
+	e.start(t)
+	const batchKey = "not-a-secret-just-an-example"
+	e.chat(t, "smart").says(t, 401, "invalid_api_key")
+	e.chat(t, "smart", "Authorization", "Bearer wrong-key").says(t, 401, "invalid_api_key")
+	e.chat(t, "smart", "Authorization", "Bearer "+appKey).says(t, 200, echoed)
+	e.chat(t, "mock/echo", "Authorization", "Bearer "+appKey).says(t, 200, echoed)
+	e.chat(t, "internal-search", "Authorization", "Bearer "+appKey).says(t, 403, "model_not_allowed")
+	e.chat(t, "smart", "X-Api-Key", batchKey).says(t, 200, echoed)
+	e.chat(t, "mock/echo", "X-Api-Key", batchKey).says(t, 403, "model_not_allowed")
+	e.chat(t, "internal-search", "Api-Key", adminKey).says(t, 200, echoed)
+	for _, secret := range []string{appKey, adminKey, batchKey} {
+		if _, config := e.configure(t, http.MethodGet, "/config/", ""); strings.Contains(config, secret) || strings.Contains(e.text(), secret) {
+			t.Errorf("the secret %s shows in the config or the log", secret)
+		}
+	}
+}
+
+func testShared(t *testing.T, e *example) {
+	other := freePort(t)
+	e.replace(t, e.name, ":8081", ":"+other)
+	e.start(t)
+	e.chat(t, "demo").says(t, 401, "invalid_api_key")
+	e.chat(t, "demo", "Authorization", "Bearer "+appKey).says(t, 200, echoed)
+	e.chat(t, "sandbox", "Authorization", "Bearer "+appKey).says(t, 404, "model_not_found")
+	e.base = "http://localhost:" + other
+	e.chat(t, "demo").says(t, 200, echoed)
+	e.get(t, "/v1/models").says(t, 200, `"demo"`, `"sandbox"`)
+}
+
+func testLocalModels(t *testing.T, e *example) {
+	e.replace(t, e.name,
+		"http://127.0.0.1:8000", e.provider.URL,
+		"http://127.0.0.1:1234", e.provider.URL,
+		"provider ollama-v1 {", "provider ollama-v1 {\nbase_url "+e.provider.URL+"/v1",
+	)
+	e.start(t)
+	e.provider.Script(testllm.Reply{Text: "from the house"})
+	for _, model := range []string{"qwen3", "llama3.3", "openai/gpt-oss-20b", "gpu/anything", "other/anything"} {
+		e.chat(t, model).says(t, 200, "from the house")
+	}
+	var asked []string
+	for _, call := range e.provider.Calls() {
+		asked = append(asked, call.Model)
+	}
+	if want := []string{"qwen3", "llama3.3", "openai/gpt-oss-20b", "anything", "anything"}; !slices.Equal(asked, want) {
+		t.Errorf("the servers were asked for %q, not %q", asked, want)
+	}
+	if team := e.provider.Calls()[2].Header.Get("X-Team"); team != "research" {
+		t.Errorf("the header of gpu is %q", team)
+	}
+	e.provider.Script(testllm.Reply{Status: http.StatusServiceUnavailable}, testllm.Reply{Text: "from the laptop"})
+	e.chat(t, "chat").says(t, 200, "from the laptop")
+}
+
+func testProduction(t *testing.T, e *example) {
+	port := freePort(t)
+	e.base = "https://localhost:" + port
+	e.replace(t, e.name,
+		"llm.example.com {", "localhost:"+port+" {",
+		"grace_period 2m", "grace_period 2m\nhttp_port "+freePort(t)+"\nskip_install_trust",
+	)
+	e.start(t)
+	e.await(t, "certificate obtained successfully")
+	e.provider.Script(testllm.Reply{Text: "over TLS"})
+	e.chat(t, "smart", "Authorization", "Bearer "+appKey).says(t, 200, "over TLS")
+	for name, path := range map[string]string{"X-Api-Key": "", "Api-Key": "", "X-Goog-Api-Key": "", "": "?key=" + appKey} {
+		header := []string{name, appKey}
+		if name == "" {
+			header = nil
+		}
+		mark := e.mark()
+		e.get(t, "/v1/models"+path, header...).says(t, 200, `"smart"`)
+		e.awaitAfter(t, mark, "http.log.access", "/v1/models")
+	}
+	if strings.Contains(e.text(), appKey) || strings.Contains(e.text(), "anthropic-key-for-tests") {
+		t.Error("a key stands in the log")
+	}
+	if _, metrics := e.configure(t, http.MethodGet, "/metrics", ""); !strings.Contains(metrics, `caddy_llm_proxy_requests_total{ending="complete",model="smart",operation="chat",provider="anthropic",status="200"} 1`) {
+		t.Errorf("the call is not in the metrics: %s", metrics)
+	}
+	e.await(t, "http.handlers.llm_proxy.usage", `"user_id":"app"`, `"route":"smart"`)
+	e.stop(t)
+}
+
+func testWatched(t *testing.T, e *example) {
+	e.start(t)
+	e.get(t, "/v1/models").says(t, 200, `"demo"`, `"patient"`)
+	e.chat(t, "demo").says(t, 200, echoed)
+	e.replace(t, "watched.yaml", "  demo:", "  renamed:")
+	e.await(t, "config file reloaded")
+	e.chat(t, "renamed").says(t, 200, echoed)
+	e.chat(t, "demo").says(t, 404, "model_not_found")
+	e.replace(t, "watched.yaml", "mock/echo]", "nobody/echo]")
+	e.await(t, "config file refused", "watched.yaml:", `no provider \"nobody\"`)
+	e.chat(t, "renamed").says(t, 200, echoed)
+}
+
+func testYAML(t *testing.T, e *example) {
+	e.start(t, "--adapter", "llm_proxy")
+	e.provider.Script(testllm.Reply{Text: "one of two"})
+	e.chat(t, "smart").says(t, 401, "invalid_api_key")
+	e.chat(t, "smart", "Authorization", "Bearer "+appKey).says(t, 200, "one of two")
+	e.chat(t, "demo", "Authorization", "Bearer "+appKey).says(t, 200, echoed)
+	if other := e.get(t, "/else"); other.status != 404 {
+		t.Errorf("/else is %d", other.status)
+	}
+}
+
+func testJSON(t *testing.T, e *example) {
+	e.start(t)
+	e.chat(t, "demo", "Authorization", "Bearer "+appKey).says(t, 200, echoed)
+	e.provider.Script(testllm.Reply{Status: http.StatusInternalServerError})
+	e.chat(t, "smart", "Authorization", "Bearer "+appKey).says(t, 200, echoed)
+	if calls := e.provider.Calls(); len(calls) != 1 || calls[0].Model != "gpt-6" {
+		t.Errorf("the first target got %v", calls)
+	}
+}

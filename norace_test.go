@@ -1,0 +1,5 @@
+//go:build !race
+
+package llmproxy_test
+
+const raceDetector = false
