@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -62,7 +63,7 @@ type Config struct {
 type Model struct {
 	// The targets, each <provider>/<model>. In a model whose name has a *, a *
 	// here stands for what that one matched.
-	To []Target `json:"to,omitempty"`
+	To Targets `json:"to,omitempty"`
 
 	// How to choose among targets: a module of llm_proxy.selection_policies, or
 	// its name. Default: weighted if a target has a weight, otherwise first.
@@ -134,6 +135,22 @@ var surfaces = []string{surfaceOpenAI, surfaceHealth}
 
 const discoverEnv = "env"
 
+// Targets are one target or a list of them.
+type Targets []Target
+
+// UnmarshalJSON reads a list, or one target alone.
+func (t *Targets) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '[' {
+		return decodeStrictly(data, (*[]Target)(t))
+	}
+	var one Target
+	if err := decodeStrictly(data, &one); err != nil {
+		return err
+	}
+	*t = Targets{one}
+	return nil
+}
+
 // UnmarshalJSON reads a target, which may be a string.
 func (t *Target) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
@@ -154,44 +171,61 @@ func decodeStrictly(data []byte, into any) error {
 func (c *Config) check() error {
 	for _, s := range c.Surface {
 		if !slices.Contains(surfaces, s) {
-			return fmt.Errorf("surface %q is not one of %v", s, surfaces)
+			return &placedError{"/surface", fmt.Errorf("surface %q is not one of %v", s, surfaces)}
 		}
 	}
 	for _, d := range c.Discover {
 		if d != discoverEnv {
-			return fmt.Errorf("providers can be discovered from %q only, not %q", discoverEnv, d)
+			return &placedError{"/discover", fmt.Errorf("providers can be discovered from %q only, not %q", discoverEnv, d)}
 		}
 	}
 	for _, name := range c.ProviderOrder {
 		if c.Providers[name] == nil {
-			return fmt.Errorf("provider_order names %q, which is not among the providers", name)
+			return &placedError{"/provider_order", fmt.Errorf("provider_order names %q, which is not among the providers", name)}
 		}
 	}
 	if c.MaxBody < 0 {
-		return errors.New("max_body must be positive")
+		return &placedError{"/max_body", errors.New("max_body must be positive")}
 	}
 	if c.Retries != nil && *c.Retries < 0 {
-		return errors.New("retries must not be negative")
+		return &placedError{"/retries", errors.New("retries must not be negative")}
 	}
-	for name, model := range c.Models {
-		if err := model.check(name); err != nil {
-			return err
+	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
+		if err := c.Models[name].check("/models/" + escapePointer(name)); err != nil {
+			return fmt.Errorf("model %q: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func (m *Model) check(name string) error {
+// check says at which pointer the mistake stands.
+func (m *Model) check(pointer string) error {
 	if m == nil {
-		return fmt.Errorf("model %q is null", name)
+		return &placedError{pointer, errors.New("is null")}
 	}
 	if m.Retries != nil && *m.Retries < 0 {
-		return fmt.Errorf("model %q: retries must not be negative", name)
+		return &placedError{pointer + "/retries", errors.New("retries must not be negative")}
 	}
-	for _, t := range m.To {
-		if t.Weight < 0 {
-			return fmt.Errorf("model %q: the weight of %q must be positive", name, t.Target)
+	if len(m.To) == 0 {
+		return &placedError{pointer, errors.New("has no targets: write to <provider>/<model>")}
+	}
+	for i, t := range m.To {
+		place := fmt.Sprintf("%s/to/%d", pointer, i)
+		if err := checkTarget(t.Target); err != nil {
+			return &placedError{place, err}
 		}
+		if t.Weight < 0 {
+			return &placedError{place, fmt.Errorf("the weight of %q must be positive", t.Target)}
+		}
+	}
+	return nil
+}
+
+// checkTarget sees to the form of a target. Whether there is such a provider is
+// known only when all places have spoken.
+func checkTarget(target string) error {
+	if provider, model, _ := strings.Cut(target, "/"); provider == "" || model == "" {
+		return fmt.Errorf("target %q must be <provider>/<model>", target)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func (h *Handler) endStreamsAtExit() {
 		if !caddy.Exiting() {
 			return // a reload: streams live on in the old generation
 		}
-		grace := gracePeriod()
+		grace := h.gracePeriod()
 		if grace <= 0 {
 			return
 		}
@@ -34,9 +34,10 @@ func (h *Handler) endStreamsAtExit() {
 	})
 }
 
-// gracePeriod is how long Caddy waits for requests before it stops.
-func gracePeriod() time.Duration {
-	app, err := caddy.ActiveContext().AppIfConfigured("http")
+// gracePeriod is how long Caddy waits for requests before it stops. It asks the
+// handler's own config: by the time the servers stop no other is active.
+func (h *Handler) gracePeriod() time.Duration {
+	app, err := h.ctx.AppIfConfigured("http")
 	if err != nil {
 		return 0
 	}

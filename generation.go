@@ -101,7 +101,7 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 
 	who, err := cfg.Auth.authenticator()
 	if err != nil {
-		return nil, fmt.Errorf("auth: %w", err)
+		return nil, &placedError{"/auth", fmt.Errorf("auth: %w", err)}
 	}
 	upstreams, err := loadProviders(ctx, cfg, logger)
 	if err != nil {
@@ -113,7 +113,7 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 	}
 	table, err := routing.NewTable(upstreams, routes)
 	if err != nil {
-		return nil, err
+		return nil, &placedError{"/models", err}
 	}
 	g.gateway = &gateway.Gateway{
 		Surface:    cfg.surface(),
@@ -180,7 +180,7 @@ func loadProviders(ctx caddy.Context, cfg *Config, logger *zap.Logger) ([]*provi
 	for _, name := range order {
 		upstream, err := loadProvider(ctx, name, raw[name])
 		if err != nil {
-			return nil, fmt.Errorf("provider %q: %w", name, err)
+			return nil, &placedError{"/providers/" + escapePointer(name), fmt.Errorf("provider %q: %w", name, err)}
 		}
 		if upstream.Base().HasLiteralKey() {
 			logger.Warn("a provider's api_key stands in the config, where the admin API and saved configs show it: "+
@@ -240,31 +240,36 @@ func cutInlineKey(raw json.RawMessage, inlineKey, otherwise string) (string, jso
 func loadRoutes(ctx caddy.Context, cfg *Config, upstreams []*providers.Upstream) ([]*routing.Route, error) {
 	routes := make([]*routing.Route, 0, len(cfg.Models))
 	for _, name := range slices.Sorted(maps.Keys(cfg.Models)) {
-		model := cfg.Models[name]
-		route := &routing.Route{Name: name, Fallback: model.Fallback, Retries: -1}
-		if model.Retries != nil {
-			route.Retries = *model.Retries
-		}
-		weighted := false
-		for _, to := range model.To {
-			target, err := routing.ParseTarget(upstreams, to.Target)
-			if err != nil {
-				return nil, fmt.Errorf("model %q: %w", name, err)
-			}
-			if glob.IsPattern(target.Model) && !glob.IsPattern(name) {
-				return nil, fmt.Errorf("model %q: target %q has a * for which the model's name has none", name, to.Target)
-			}
-			weighted = weighted || to.Weight != 0
-			target.Weight, target.Priority = max(1, to.Weight), to.Priority
-			route.Targets = append(route.Targets, target)
-		}
-		var err error
-		if route.Policy, err = loadPolicy(ctx, model.Policy, weighted); err != nil {
-			return nil, fmt.Errorf("model %q: %w", name, err)
+		route, err := loadRoute(ctx, name, cfg.Models[name], upstreams)
+		if err != nil {
+			return nil, &placedError{"/models/" + escapePointer(name), fmt.Errorf("model %q: %w", name, err)}
 		}
 		routes = append(routes, route)
 	}
 	return routes, nil
+}
+
+func loadRoute(ctx caddy.Context, name string, model *Model, upstreams []*providers.Upstream) (*routing.Route, error) {
+	route := &routing.Route{Name: name, Fallback: model.Fallback, Retries: -1}
+	if model.Retries != nil {
+		route.Retries = *model.Retries
+	}
+	weighted := false
+	for _, to := range model.To {
+		target, err := routing.ParseTarget(upstreams, to.Target)
+		if err != nil {
+			return nil, err
+		}
+		if glob.IsPattern(target.Model) && !glob.IsPattern(name) {
+			return nil, fmt.Errorf("target %q has a * for which the model's name has none", to.Target)
+		}
+		weighted = weighted || to.Weight != 0
+		target.Weight, target.Priority = max(1, to.Weight), to.Priority
+		route.Targets = append(route.Targets, target)
+	}
+	var err error
+	route.Policy, err = loadPolicy(ctx, model.Policy, weighted)
+	return route, err
 }
 
 func loadPolicy(ctx caddy.Context, raw json.RawMessage, weighted bool) (routing.Policy, error) {

@@ -12,10 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/caddyllm/llmproxy/providers"
 )
 
 // configFile is a YAML file that was read and understood.
@@ -100,25 +97,22 @@ func readBounded(path string) ([]byte, error) {
 
 // parseConfigFile understands a file's text. Its errors name the place.
 func parseConfigFile(path string, text []byte) (*configFile, error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, &fileError{path: path, err: err} // yaml's own text names the line
+	document, err := parseDocument(path, text)
+	if err != nil {
+		return nil, err
 	}
 	file := &configFile{path: path, places: make(places)}
 	converter := yamlConverter{places: file.places}
 	var buffer bytes.Buffer
-	if document.Kind == 0 {
-		return nil, &fileError{path: path, err: errors.New("the file is empty")}
-	}
 	if err := converter.write(&buffer, document.Content[0], "", 0); err != nil {
 		return nil, file.locate(err)
 	}
-	if err := checkMembers(document.Content[0], reflect.TypeFor[fileConfig](), ""); err != nil {
+	if err := checkNode(document.Content[0], reflect.TypeFor[fileConfig](), ""); err != nil {
 		return nil, file.locate(err)
 	}
 	var decoded fileConfig
 	if err := decodeStrictly(buffer.Bytes(), &decoded); err != nil {
-		return nil, file.locate(typeError(err))
+		return nil, file.locate(err)
 	}
 	file.Config, file.Listen = decoded.Config, decoded.Listen
 	if len(file.Config.ProviderOrder) == 0 {
@@ -131,6 +125,22 @@ func parseConfigFile(path string, text []byte) (*configFile, error) {
 		return nil, file.locate(err)
 	}
 	return file, nil
+}
+
+// parseDocument reads the one document of a file.
+func parseDocument(path string, text []byte) (document yaml.Node, err error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	if err = decoder.Decode(&document); errors.Is(err, io.EOF) {
+		err = errors.New("the file is empty")
+	}
+	if err != nil {
+		return document, &fileError{path: path, err: err} // yaml's own text names the line
+	}
+	var another yaml.Node
+	if err := decoder.Decode(&another); !errors.Is(err, io.EOF) {
+		return document, &fileError{path, place{another.Line, another.Column}, errors.New("the file has more than one document")}
+	}
+	return document, nil
 }
 
 // digestSecrets keeps no client's secret in memory longer than it takes to
@@ -183,17 +193,6 @@ func (f *configFile) at(pointer string, err error) error {
 		}
 		pointer = pointer[:i]
 	}
-}
-
-// typeError names the place of a value of the wrong type.
-func typeError(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	path := strings.TrimPrefix(wrong.Field, "Config.")
-	pointer := "/" + strings.ReplaceAll(path, ".", "/")
-	return &placedError{pointer, fmt.Errorf("%s must be %s, not %s", path, wrong.Type, wrong.Value)}
 }
 
 func escapePointer(s string) string {
@@ -283,77 +282,4 @@ func (c *yamlConverter) writeMapping(out *bytes.Buffer, node *yaml.Node, pointer
 	}
 	out.WriteByte('}')
 	return nil
-}
-
-// checkMembers finds members that nobody knows. The JSON decoder would refuse
-// them too, but cannot say where they stand.
-func checkMembers(node *yaml.Node, t reflect.Type, pointer string) error {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if node.Kind == yaml.AliasNode {
-		node = node.Alias
-	}
-	switch {
-	case node.Kind == yaml.SequenceNode && t.Kind() == reflect.Slice:
-		for i, element := range node.Content {
-			if err := checkMembers(element, t.Elem(), fmt.Sprintf("%s/%d", pointer, i)); err != nil {
-				return err
-			}
-		}
-	case node.Kind != yaml.MappingNode:
-	case t.Kind() == reflect.Map:
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			inner, value := pointer+"/"+escapePointer(node.Content[i].Value), t.Elem()
-			if pointer == "/providers" {
-				value = providerType(node.Content[i].Value, node.Content[i+1])
-			}
-			if err := checkMembers(node.Content[i+1], value, inner); err != nil {
-				return err
-			}
-		}
-	case t.Kind() == reflect.Struct:
-		fields := jsonFields(t)
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			name := node.Content[i].Value
-			inner := pointer + "/" + escapePointer(name)
-			field, ok := fields[name]
-			if !ok && !(name == "provider" && strings.HasPrefix(pointer, "/providers/")) {
-				return &placedError{inner, fmt.Errorf("unknown member %q", name)}
-			}
-			if ok {
-				if err := checkMembers(node.Content[i+1], field, inner); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// providerType is the struct of a provider's module; any type if there is none:
-// the loader says so later.
-func providerType(name string, node *yaml.Node) reflect.Type {
-	kind := name
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Value == "provider" {
-			kind = node.Content[i+1].Value
-		}
-	}
-	module, err := caddy.GetModule(providers.Namespace + "." + kind)
-	if err != nil {
-		return reflect.TypeFor[json.RawMessage]()
-	}
-	return reflect.TypeOf(module.New())
-}
-
-// jsonFields are the members that a struct takes, embedded ones included.
-func jsonFields(t reflect.Type) map[string]reflect.Type {
-	fields := make(map[string]reflect.Type)
-	for _, f := range reflect.VisibleFields(t) {
-		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" && f.IsExported() {
-			fields[name] = f.Type
-		}
-	}
-	return fields
 }

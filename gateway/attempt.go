@@ -261,11 +261,16 @@ func (a *attempt) present(failed *failure, response *http.Response, body []byte)
 
 // hideCredential keeps trouble with our own credential from looking like the client's.
 func (f *failure) hideCredential() bool {
-	if f.err.Kind != transform.ErrAuthentication && f.err.Kind != transform.ErrPermission {
+	if !ofCredential(f.err) {
 		return false
 	}
 	f.err = errUpstreamAuth
 	return true
+}
+
+// ofCredential tells whether a provider's error is about the credential it got.
+func ofCredential(e *transform.Error) bool {
+	return e.Kind == transform.ErrAuthentication || e.Kind == transform.ErrPermission
 }
 
 // verdictOf judges an HTTP status, with the kind of error in its body.

@@ -79,6 +79,10 @@ func (r *bodyReader) Close() error {
 	return nil
 }
 
+// leastWindow is the zstd window that every decoder should take (RFC 8878,
+// 3.1.1.1.2): compressors ask for more than a short body needs.
+const leastWindow = 8 << 20
+
 // readBody reads the whole request, decoded, into b. It reads to the end of the
 // body, without which net/http does not notice that a client leaves.
 func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, b *buffer) error {
@@ -101,7 +105,8 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, b *buffer) er
 		}
 	case "zstd":
 		var decoder *zstd.Decoder
-		if decoder, err = zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(limit)+1)); err == nil { //nolint:gosec // limit is positive
+		window := max(uint64(limit)+1, leastWindow) //nolint:gosec // limit is positive
+		if decoder, err = zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(window)); err == nil {
 			b.bytes, err = readAll(b.bytes, decoder, limit)
 			decoder.Close()
 		}

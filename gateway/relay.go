@@ -84,9 +84,6 @@ func (a *attempt) relayStream(ctx context.Context, response *http.Response) *fai
 func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *failure {
 	for {
 		n, err := r.in.Fill(body)
-		if n > 0 {
-			r.expectMore()
-		}
 		content := r.takeEvents()
 		if err != nil && r.broken == nil {
 			r.broken = r.readEnd(ctx, err)
@@ -96,16 +93,18 @@ func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *
 			if r.broken != nil {
 				return r.lost()
 			}
-			if !content && !over && len(r.out) < maxHeld {
-				continue
+			if content || over || len(r.out) >= maxHeld {
+				r.open(contentType)
 			}
-			r.open(contentType)
 		}
 		if over {
 			r.finish()
 			return nil
 		}
-		if !r.flush() {
+		if n > 0 {
+			r.expectMore() // which depends on the events, and on the commitment
+		}
+		if r.committed && !r.flush() {
 			return nil
 		}
 	}
@@ -140,7 +139,7 @@ func (r *relay) takeEvent(event *sse.Event) (content bool) {
 		r.broken = errUpstreamProtocol
 	case sign.Err != nil:
 		r.broken = sign.Err
-		if r.same && r.committed && r.redact(string(event.Raw)) == string(event.Raw) {
+		if r.same && r.committed && !ofCredential(sign.Err) && r.redact(string(event.Raw)) == string(event.Raw) {
 			// The provider's error in the client's own format says it best.
 			r.out, r.passage = out, saidItself{r.passage}
 			return false

@@ -62,6 +62,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) bool {
 	case opNotFound:
 		c.writeError(errUnknownPath)
 	case opBadMethod:
+		w.Header()["Allow"] = []string{g.Surface.methods(r.URL.Path)}
 		c.writeError(errBadMethod)
 	case opListModels, opGetModel:
 		c.serveModels(model)
@@ -207,7 +208,7 @@ func (c *call) key(m jsonbytes.Member) []byte {
 
 func isVariant(key []byte) bool {
 	for _, k := range known {
-		if len(k) == len(key) && !bytes.Equal(k, key) && bytes.EqualFold(k, key) {
+		if !bytes.Equal(k, key) && bytes.EqualFold(k, key) { // also where U+017F stands for s
 			return true
 		}
 	}

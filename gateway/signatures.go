@@ -125,11 +125,9 @@ func (s *signatureRecorder) watch(d *transform.Delta) {
 		last := &s.reasoning[len(s.reasoning)-1]
 		last.Text = joinLiterals(last.Text, d.Text)
 	case transform.DeltaToolStart:
-		s.calls = append(s.calls, recordedCall{id: d.Call.ID, part: d.Part})
+		s.calls = append(s.calls, recordedCall{id: d.Call.ID, part: d.Part, opaque: s.clone(d.Opaque)})
 	case transform.DeltaOpaque:
-		s.size += len(d.Opaque.Data)
-		opaque := d.Opaque
-		opaque.Data = slices.Clone(opaque.Data)
+		opaque := s.clone(d.Opaque)
 		for i := range s.calls {
 			if s.calls[i].part == d.Part {
 				s.calls[i].opaque = opaque
@@ -139,6 +137,13 @@ func (s *signatureRecorder) watch(d *transform.Delta) {
 		s.openReasoning(d.Part)
 		s.reasoning[len(s.reasoning)-1].Opaque = opaque
 	}
+}
+
+// clone keeps an opaque piece beyond the event that it came in.
+func (s *signatureRecorder) clone(o transform.Opaque) transform.Opaque {
+	s.size += len(o.Data)
+	o.Data = slices.Clone(o.Data)
+	return o
 }
 
 func (s *signatureRecorder) openReasoning(part int) {

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -24,44 +25,67 @@ var begun = skeletonChunk + textChunk("caf\u00e9 ") + textChunk("\U0001F600")
 
 const brokenOff = `data: {"error":{"message":"Upstream stream ended unexpectedly.","type":"api_error","param":null,"code":"upstream_stream_error"}}` + "\n\n"
 
+// after opens a stream, reads its beginning, and only then does what makes it go
+// on: what comes later cannot come in the same read.
+func (g *gate) after(t *testing.T, begin, request string, then func()) answer {
+	t.Helper()
+	response, err := g.open(t.Context(), http.MethodPost, chatPath, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	first := make([]byte, len(begin))
+	if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != begin {
+		t.Fatalf("the stream begins with %q (%v)", first, err)
+	}
+	then()
+	rest, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, response.Header, string(rest), err}
+}
+
 func TestStreamThatBreaksOffEndsWithAnError(t *testing.T) {
 	said := `data: {"error":{"message":"Overloaded, sorry","type":"server_error","code":"x"},"more":1.0}` + "\n\n"
+	ours := func(message, kind, code string) string {
+		return fmt.Sprintf("data: {\"error\":{\"message\":%q,\"type\":%q,\"param\":null,\"code\":%q}}\n\n", message, kind, code)
+	}
+	stalled := ours("Upstream stream stalled.", "timeout_error", "upstream_timeout")
 	for _, test := range []struct {
 		name  string
-		reply testllm.Reply
-		end   string // the whole end, or the code in it
+		reply testllm.Reply // after the beginning
+		end   string
 		code  string
 	}{
-		{"end", testllm.Reply{RawEvents: []string{begun}}, brokenOff, "upstream_stream_error"},
-		{"cut", testllm.Reply{RawEvents: []string{begun}, Cut: testllm.FIN}, brokenOff, "upstream_stream_error"},
-		{"reset", testllm.Reply{RawEvents: []string{begun, ""}, Cut: testllm.Reset}, brokenOff, "upstream_stream_error"},
-		{"half an event", testllm.Reply{RawEvents: []string{begun, finishChunk[:40]}}, brokenOff, "upstream_stream_error"},
-		{"half an end", testllm.Reply{RawEvents: []string{begun, "data: [DON"}}, brokenOff, "upstream_stream_error"},
-		{"cut within a rune", testllm.Reply{RawEvents: []string{begun, textChunk("\u00e9")[:55]}}, brokenOff, "upstream_stream_error"},
-		{"the provider's error", testllm.Reply{RawEvents: []string{begun, said, textChunk("more"), doneEvent}}, said, "x"},
-		{"a named error", testllm.Reply{RawEvents: []string{begun, "event: error\n" + said, doneEvent}}, "event: error\n" + said, "x"},
-		{"an error that tells a secret", testllm.Reply{RawEvents: []string{begun, strings.Replace(said, "sorry", providerKey, 1), doneEvent}}, "", "x"},
-		{"our own credential", testllm.Reply{RawEvents: []string{begun, strings.Replace(said, `"code":"x"`, `"code":"invalid_api_key"`, 1)}}, "", "upstream_auth_error"},
-		{"garbage", testllm.Reply{RawEvents: []string{begun, "data: {\n\n", doneEvent}}, "", "upstream_protocol_error"},
-		{"an endless event", testllm.Reply{RawEvents: []string{begun, "data: " + strings.Repeat("x", 80<<10)}}, "", "event_too_large"},
-		{"stall", testllm.Reply{RawEvents: []string{begun, doneEvent}, StallAfter: 1}, "", "upstream_timeout"},
-		{"stall within an event", testllm.Reply{RawEvents: []string{begun, doneEvent[:9], doneEvent[9:]}, StallAfter: 2}, "", "upstream_timeout"},
+		{"end", testllm.Reply{}, brokenOff, "upstream_stream_error"},
+		{"cut", testllm.Reply{Cut: testllm.FIN}, brokenOff, "upstream_stream_error"},
+		{"reset", testllm.Reply{Cut: testllm.Reset}, brokenOff, "upstream_stream_error"},
+		{"half an event", testllm.Reply{RawEvents: []string{finishChunk[:40]}}, brokenOff, "upstream_stream_error"},
+		{"half an end", testllm.Reply{RawEvents: []string{"data: [DON"}}, brokenOff, "upstream_stream_error"},
+		{"cut within a rune", testllm.Reply{RawEvents: []string{"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\xc3"}, Cut: testllm.FIN}, brokenOff, "upstream_stream_error"},
+		{"the provider's error", testllm.Reply{RawEvents: []string{said, textChunk("more"), doneEvent}}, said, "x"},
+		{"the provider's error and no more", testllm.Reply{RawEvents: []string{strings.TrimSpace(said)}}, said[:len(said)-2], "x"},
+		{"a named error", testllm.Reply{RawEvents: []string{"event: error\n" + said, doneEvent}}, "event: error\n" + said, "x"},
+		{"an error that tells a secret", testllm.Reply{RawEvents: []string{strings.Replace(said, "sorry", providerKey, 1), doneEvent}}, ours("Overloaded, [redacted]", "server_error", "x"), "x"},
+		{"our own credential", testllm.Reply{RawEvents: []string{strings.Replace(said, `"code":"x"`, `"code":"invalid_api_key"`, 1)}},
+			ours("The provider refused this gateway's own credential: the operator must check the provider's api_key.", "api_error", "upstream_auth_error"), "upstream_auth_error"},
+		{"garbage", testllm.Reply{RawEvents: []string{"data: {\n\n", doneEvent}}, ours("The provider's answer could not be read.", "api_error", "upstream_protocol_error"), "upstream_protocol_error"},
+		{"an endless event", testllm.Reply{RawEvents: []string{"data: " + strings.Repeat("x", 80<<10)}},
+			ours("An event of the upstream stream is larger than this gateway takes.", "api_error", "event_too_large"), "event_too_large"},
+		{"stall", testllm.Reply{Hold: true}, stalled, "upstream_timeout"},
+		{"stall within an event", testllm.Reply{RawEvents: []string{doneEvent[:9]}, Hold: true}, stalled, "upstream_timeout"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			g, a, b := pair(t, func(g *gateway.Gateway) { g.Limits.Idle, g.Limits.Event = 80*time.Millisecond, 64<<10 })
-			a.Script(test.reply)
-			got := g.chat(t, askStream("m"))
-			end, ok := strings.CutPrefix(got.body, begun)
-			if !ok || got.err != nil || got.status != http.StatusOK {
-				t.Fatalf("answer is %+v", got)
+			g, a, b := pair(t, func(g *gateway.Gateway) { g.Limits.Idle, g.Limits.Event = patience, 64<<10 })
+			reply := test.reply
+			reply.RawEvents, reply.StallAfter = append([]string{begun}, reply.RawEvents...), 1
+			goOn := a.Release
+			if reply.Hold { // there rather than before the answer
+				g, a, b = pair(t, func(g *gateway.Gateway) { g.Limits.Idle = 80 * time.Millisecond })
+				reply.Hold, reply.StallAfter, goOn = false, len(reply.RawEvents), func() {}
 			}
-			if test.end != "" {
-				equal(t, "end", end, test.end)
-			}
-			if !strings.HasPrefix(strings.TrimPrefix(end, "event: error\n"), `data: {"error":{`) || !strings.HasSuffix(end, "}\n\n") ||
-				strings.Count(end, "data:") != 1 || !strings.Contains(end, `"code":"`+test.code+`"`) || strings.Contains(end, providerKey) {
-				t.Errorf("the stream ends with %q", end)
-			}
+			a.Script(reply)
+			got := g.after(t, begun, askStream("m"), goOn)
+			equal(t, "end", got.body, test.end)
+			equal(t, "how it ended", got.err, nil)
 			wantCalls(t, b, 0)
 			record := g.record(t)
 			equal(t, "ending", record.Ending, usage.Broken)
@@ -108,9 +132,9 @@ func TestStreamsThatEndedWellAreComplete(t *testing.T) {
 
 func TestOneOfTwoChoicesIsNoEnd(t *testing.T) {
 	g, srv := single(t, nil)
-	events := begun + strings.Replace(textChunk("b"), `"index":0`, `"index":1`, 1) + finishChunk
-	srv.Script(testllm.Reply{RawEvents: []string{events}})
-	equal(t, "stream", g.chat(t, askStream("openai/x")).body, events+brokenOff)
+	two := begun + strings.Replace(textChunk("b"), `"index":0`, `"index":1`, 1)
+	srv.Script(testllm.Reply{RawEvents: []string{two, finishChunk}, StallAfter: 1})
+	equal(t, "end", g.after(t, two, askStream("openai/x"), srv.Release).body, finishChunk+brokenOff)
 }
 
 func TestSlicesOfAStreamDoNotMatter(t *testing.T) {
@@ -156,29 +180,31 @@ func TestSilentTargetsFailOver(t *testing.T) {
 }
 
 func TestTimeRunsOutUntilTheAnswerCommits(t *testing.T) {
-	for name, reply := range map[string]testllm.Reply{
-		"no header":     {Hold: true},
-		"no event":      {RawEvents: []string{skeletonChunk}, StallAfter: testllm.AtOnce},
-		"skeleton only": {RawEvents: []string{skeletonChunk, doneEvent}, StallAfter: 1},
+	for _, test := range []struct {
+		name, request string
+		reply         testllm.Reply
+	}{
+		{"no header", ask("m"), testllm.Reply{Hold: true}},
+		{"no body", ask("m"), testllm.Reply{StallAfter: testllm.AtOnce}},
+		{"no end of the body", ask("m"), testllm.Reply{Header: http.Header{"Content-Length": nil}, StallAfter: 1}},
+		{"no header of a stream", askStream("m"), testllm.Reply{Hold: true}},
+		{"no event", askStream("m"), testllm.Reply{StallAfter: testllm.AtOnce}},
+		{"skeleton only", askStream("m"), testllm.Reply{StallAfter: 1}},
 	} {
-		g, a, b := pair(t, func(g *gateway.Gateway) { g.Limits.Total = 60 * time.Millisecond })
-		a.Script(reply)
-		for _, request := range []string{ask("m"), askStream("m")} {
-			t.Run(name, func(t *testing.T) {
-				got := g.chat(t, request)
-				if got.status == http.StatusBadGateway && request == ask("m") && name != "no header" {
-					return // a stream is no answer, however slow
-				}
-				wantError(t, got, http.StatusGatewayTimeout, "upstream_timeout")
-				equal(t, "X-Should-Retry", got.header.Get("X-Should-Retry"), "false")
-				record := g.record(t)
-				equal(t, "attempts", record.Attempts, 1)
-				if record.Tokens.Input == 0 || !record.Tokens.Estimated {
-					t.Errorf("tokens are %+v", record.Tokens)
-				}
-			})
-		}
-		wantCalls(t, b, 0)
+		t.Run(test.name, func(t *testing.T) {
+			g, a, b := pair(t, func(g *gateway.Gateway) { g.Limits.Total = 60 * time.Millisecond })
+			a.Script(test.reply)
+			got := g.chat(t, test.request)
+			wantError(t, got, http.StatusGatewayTimeout, "upstream_timeout")
+			equal(t, "X-Should-Retry", got.header.Get("X-Should-Retry"), "false")
+			a.WaitCancelled(t, 1)
+			wantCalls(t, b, 0)
+			record := g.record(t)
+			equal(t, "attempts", record.Attempts, 1)
+			if record.Tokens.Input == 0 || !record.Tokens.Estimated {
+				t.Errorf("tokens are %+v", record.Tokens)
+			}
+		})
 	}
 }
 
@@ -191,8 +217,8 @@ func TestTimeDoesNotRunOutWhileAnAnswerComes(t *testing.T) {
 func TestMuchSkeletonIsAnAnswer(t *testing.T) {
 	g, a, b := pair(t, nil)
 	long := ": " + strings.Repeat("x", 70<<10) + "\n\n"
-	a.Script(testllm.Reply{RawEvents: []string{long}})
-	equal(t, "stream", g.chat(t, askStream("m")).body, long+brokenOff)
+	a.Script(testllm.Reply{RawEvents: []string{long}, StallAfter: 1})
+	equal(t, "end", g.after(t, long, askStream("m"), a.Release).body, brokenOff)
 	wantCalls(t, b, 0)
 }
 
@@ -222,21 +248,7 @@ func TestStoppingProcessEndsStreamsHonestly(t *testing.T) {
 	streams := new(gateway.Streams)
 	g, srv := single(t, func(g *gateway.Gateway) { g.Streams = streams })
 	srv.Script(testllm.Reply{RawEvents: []string{begun, doneEvent}, StallAfter: 1})
-	response, err := g.open(t.Context(), http.MethodPost, chatPath, askStream("openai/x"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	streams.End() // the header is there, so the stream is open
-	lines := bufio.NewScanner(response.Body)
-	last := ""
-	for lines.Scan() {
-		if lines.Text() != "" {
-			last = lines.Text()
-		}
-	}
-	if !strings.Contains(last, `"code":"gateway_stopping"`) {
-		t.Errorf("the last line is %q", last)
-	}
+	got := g.after(t, begun, askStream("openai/x"), streams.End)
+	equal(t, "end", got.body, `data: {"error":{"message":"The gateway is stopping: ask again.","type":"overloaded_error","param":null,"code":"gateway_stopping"}}`+"\n\n")
 	equal(t, "error", g.record(t).Error, "gateway_stopping")
 }

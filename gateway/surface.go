@@ -93,3 +93,11 @@ func allow(op operation, method, allowed string) operation {
 	}
 	return opBadMethod
 }
+
+// methods lists what a claimed path takes.
+func (s Surface) methods(path string) string {
+	if op, _ := s.match(http.MethodGet, path); op == opBadMethod {
+		return "POST, OPTIONS"
+	}
+	return "GET, HEAD, OPTIONS"
+}

@@ -56,7 +56,7 @@ func (s *Settings) readOption(d *caddyfile.Dispenser, name string) error {
 func (s *Settings) readHeader(d *caddyfile.Dispenser) error {
 	var name, value string
 	if !d.AllArgs(&name, &value) {
-		return d.ArgErr()
+		return d.Err("a header is written: header <name> <value>") // the usual error would quote the value
 	}
 	name = http.CanonicalHeaderKey(name)
 	if _, ok := s.Header[name]; ok {
@@ -74,6 +74,9 @@ func (s *Settings) readTransport(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	name := d.Val()
+	if name == "http" && d.CountRemainingArgs() > 0 {
+		return d.ArgErr() // Caddy's own would pass over them
+	}
 	id := "http.reverse_proxy.transport." + name
 	module, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {

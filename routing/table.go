@@ -226,12 +226,12 @@ func (t *Table) Models() []string {
 			listed = append(slices.Clone(listed), lister.ListModels()...)
 		}
 		for _, model := range listed {
-			if !glob.IsPattern(model) {
-				names = append(names, u.Name+"/"+model)
+			if name := u.Name + "/" + model; !glob.IsPattern(model) && !slices.Contains(names, name) {
+				names = append(names, name)
 			}
 		}
 	}
-	return slices.Compact(names)
+	return names
 }
 
 // Upstreams lists the providers in config order.

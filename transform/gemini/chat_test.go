@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/caddyllm/llmproxy/transform"
@@ -48,4 +49,36 @@ func TestChatRequest(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	sameLosses(t, &lost, "/logit_bias /parallel_tool_calls /messages/1/name /messages/2/reasoning_content /user", "")
+}
+
+// A stream for a Chat Completions client, all the way.
+func TestChatStream(t *testing.T) {
+	d := Codec{}.NewStreamDecoder()
+	e := openai.Codec{}.NewStreamEncoder(&transform.Request{Model: "smart", StreamUsage: true})
+	var out []byte
+	for _, event := range []string{
+		chunk(`{"text":"hm","thought":true}`, ""),
+		chunk(`{"text":"Let me \"see\"."}`, ""),
+		chunk(`{"functionCall":{"id":"c1","name":"weather","args":{"city":"Paris"}},"thoughtSignature":"SIG"}`, `,"finishReason":"STOP"`),
+	} {
+		deltas, err := d.Decode(nil, nil, []byte(event))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range deltas {
+			out = e.Append(out, &deltas[i])
+		}
+	}
+	out = e.AppendEnd(out)
+	at := 0
+	for _, want := range []string{
+		`"reasoning_content":"hm"`, `"content":"Let me \"see\"."`, `"id":"c1"`, `"thought_signature":"SIG"`,
+		`"arguments":"{\"city\":\"Paris\"}"`, `"finish_reason":"tool_calls"`, `"prompt_tokens":5`, "data: [DONE]",
+	} {
+		i := strings.Index(string(out[at:]), want)
+		if i < 0 {
+			t.Fatalf("no %s, or not in its place:\n%s", want, out)
+		}
+		at += i
+	}
 }

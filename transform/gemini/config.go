@@ -10,7 +10,7 @@ func (e *encoder) config() {
 	e.nested("generationConfig", "{}", func() {
 		e.sampling()
 		e.penalties()
-		e.count()
+		e.candidates()
 		e.stops()
 		e.logprobs()
 		e.output()
@@ -83,7 +83,7 @@ func (e *encoder) unlessZero(name string, v jsonbytes.Value) {
 // maxAnswers is how many candidates the API gives at most.
 const maxAnswers = 8
 
-func (e *encoder) count() {
+func (e *encoder) candidates() {
 	switch n := e.r.Sampling.N; {
 	case n > maxAnswers:
 		e.refuse("n")

@@ -60,6 +60,10 @@ func (f *frame) read(text []byte) error {
 		if !checked(&p.text) || !checked(&p.signature) {
 			return errNoAnswer
 		}
+		if p.thought {
+			// Thoughts are told as text; images among them are drafts.
+			p.inline, p.file, p.code, p.result = nil, nil, nil, nil
+		}
 	}
 	return nil
 }

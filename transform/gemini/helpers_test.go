@@ -1,7 +1,6 @@
 package gemini
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -106,5 +105,3 @@ func sameLosses(t *testing.T, lost *transform.Losses, dropped, refused string) {
 		t.Errorf("refused %q, want %q", got, refused)
 	}
 }
-
-func has(list []string, s string) bool { return slices.Contains(list, s) }

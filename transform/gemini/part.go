@@ -41,8 +41,8 @@ func (p *part) toolCall() (transform.ToolCall, error) {
 }
 
 // newCallID invents the id of a call that has none (all before Gemini 3).
-// Clients send it back with the result, so it must be like no other of the
-// conversation; the provider never sees a difference.
+// Clients tell by it which call a result is of, so it must be like no other of
+// the conversation.
 func newCallID() string { return "call_" + strings.ToLower(rand.Text()[:24]) }
 
 // kind is what the part is. Parts of server-side tools (toolCall, toolResponse)

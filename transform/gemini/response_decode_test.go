@@ -53,6 +53,7 @@ func TestDecodeParts(t *testing.T) {
 		{"a call", `{"functionCall":{"id":"1","name":"f","args":{"a": 1}},"thoughtSignature":"S"}`, `f{"a":1}~S`},
 		{"a call without arguments", `{"functionCall":{"name":"f"}},{"functionCall":{"name":"g","args":null}}`, `f{}|g{}`},
 		{"an image", `{"inlineData":{"mimeType":"image/png","data":"AAAA"}}`, "<image/png AAAA>"},
+		{"a draft among the thoughts", `{"inlineData":{"mimeType":"image/png","data":"AAAA"},"thought":true},{"text":"a"}`, "a"},
 		{"a file", `{"fileData":{"mimeType":"application/pdf","fileUri":"gs://b/f"}}`, "<application/pdf gs://b/f>"},
 		{"code", `{"executableCode":{"language":"PYTHON","code":"print(\"x\")"}},{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"x\n"}}`,
 			"```python\nprint(\"x\")\n```\n|```\nx\n\n```\n"},

@@ -13,6 +13,9 @@ func (e *encoder) thinkingConfig() {
 	if e.extra.thinking != nil {
 		e.key("thinkingConfig")
 		e.value(e.extra.thinking)
+		if e.r.Reasoning.Effort != "" || e.r.Reasoning.Budget > 0 {
+			e.drop("reasoning_effort") // Google's own word is the more precise
+		}
 		return
 	}
 	wish := e.wished()

@@ -99,7 +99,7 @@ func ordinary(data []byte) bool {
 				return false
 			}
 			chunk = true
-		case bytes.HasPrefix(rest, tokensKey):
+		case bytes.HasPrefix(rest, tokensKey), bytes.HasPrefix(rest, replyKey):
 			return false
 		}
 		rest = rest[1:]
@@ -124,6 +124,7 @@ var (
 	choicesKey = []byte(`"choices"`)
 	reasonKey  = []byte(`_reason"`) // finish_reason
 	tokensKey  = []byte(`_tokens"`) // of any usage
+	replyKey   = []byte(`_resp"`)   // MiniMax's base_resp
 	deltaKey   = []byte(`delta"`)
 	indexKey   = []byte(`x"`) // index
 	errorKey   = []byte(`rror"`)

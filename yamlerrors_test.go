@@ -1,0 +1,131 @@
+package llmproxy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestYAMLMistakesHaveAPlaceAndAReason(t *testing.T) {
+	const secret = "canary-secret-value"
+	for _, c := range []struct{ text, want string }{
+		// Members that nobody knows, at every level.
+		{"retries: 1\ncolour: red\n", `x.yaml:2:1: unknown member "colour"`},
+		{"providers:\n  mock:\n    colour: red\n", `x.yaml:3:5: unknown member "colour"`},
+		{"providers:\n  a:\n    provider: openai\n    transport: {protocol: http}\n    api: chat\n", `x.yaml:5:5: unknown member "api"`},
+		{"models:\n  a:\n    to: [mock/echo]\n    timeout: {idle: 5s}\n", `x.yaml:4:5: unknown member "timeout"`},
+		{"models:\n  a:\n    to:\n      - target: mock/echo\n        wait: 3\n", `x.yaml:5:9: unknown member "wait"`},
+		{"auth:\n  anonymous: true\n  jwt: {}\n", `x.yaml:3:3: unknown member "jwt"`},
+		{"auth:\n  keys:\n    app: {secret: " + secret + ", limits: {rpm: 60}}\n", `x.yaml:3:40: unknown member "limits"`},
+		{"stream:\n  resumable: 5m\n", `x.yaml:2:3: unknown member "resumable"`},
+		{"cache: {store: memory}\n", `x.yaml:1:1: unknown member "cache"`},
+		{"limits: {rpm: 60}\n", `x.yaml:1:1: unknown member "limits"`},
+		{"state: {}\n", `x.yaml:1:1: unknown member "state"`},
+		{"Retries: 1\n", `x.yaml:1:1: unknown member "Retries"`},
+
+		// Values of a wrong type.
+		{"retries: many\n", "x.yaml:1:1: must be a whole number, not text"},
+		{"models:\n  a: {to: [mock/echo], retries: [1]}\n", "x.yaml:2:24: must be a whole number, not a list"},
+		{"models:\n  a: {to: {target: [mock/echo]}}\n", "x.yaml:2:12: must be text, not a list"},
+		{"models: [a]\n", "x.yaml:1:1: must be a mapping, not a list"},
+		{"models:\n  a: {to: [mock/echo], fallback: {b: c}}\n", "x.yaml:2:24: must be a string or a list of strings"},
+		{"auth:\n  anonymous: \"yes\"\n", "x.yaml:2:3: must be true or false, not text"},
+		{"auth:\n  keys:\n    app: {secret: {value: " + secret + "}}\n", "x.yaml:3:11: must be text, not a mapping"},
+		{"stream:\n  heartbeat: soon\n", `x.yaml:2:3: time: invalid duration "soon"`},
+		{"retries: 1\nmax_body: -1\n", "x.yaml:2:1: max_body must be positive"},
+		{"surface: [anthropic]\n", `x.yaml:1:1: surface "anthropic" is not one of`},
+		{"just a text\n", "x.yaml:1:1: must be a mapping, not text"},
+		{"- a\n- b\n", "x.yaml:1:1: must be a mapping, not a list"},
+
+		// Names and targets.
+		{"models:\n  a: {to: [mock/echo]}\n  b: {to: [mock/echo]}\n  a: {to: [mock/slow]}\n", `x.yaml:4:3: "a" is written twice`},
+		{"retries: 1\nretries: 2\n", `x.yaml:2:1: "retries" is written twice`},
+		{"models:\n  a:\n    to:\n      - mock/echo\n      - echo\n", `x.yaml:5:9: model "a": target "echo" must be <provider>/<model>`},
+		{"models:\n  a:\n    to:\n      - target: mock/\n", `x.yaml:4:9: model "a": target "mock/" must be <provider>/<model>`},
+		{"models:\n  a: {fallback: [b]}\n", `x.yaml:2:3: model "a": has no targets`},
+		{"models:\n  a: {to: [{target: mock/echo, weight: -1}]}\n", `x.yaml:2:12: model "a": the weight of "mock/echo" must be positive`},
+		{"models:\n  a:\n", `x.yaml:2:3: model "a": is null`},
+		{"provider_order: [nobody]\n", `x.yaml:1:1: provider_order names "nobody"`},
+
+		// Keys.
+		{"auth:\n  keys:\n    app: {secret: short}\n", "x.yaml:3:5: the secret is shorter than 8 characters"},
+		{"auth:\n  keys:\n    app:\n      secret: sha256:" + secret + "\n", "x.yaml:3:5: a digest is"},
+
+		// YAML itself.
+		{"", "x.yaml: the file is empty"},
+		{"# only a comment\n", "x.yaml: the file is empty"},
+		{"retries: 1\n---\nretries: 2\n", "x.yaml:2:1: the file has more than one document"},
+		{"models: {a: [\n", "x.yaml: yaml: line"},
+		{"models:\n\ta: b\n", "x.yaml: yaml: line 2"},
+		{"defaults: &d {retries: 1}\n", `x.yaml:1:1: unknown member "defaults"`},
+		{"models:\n  a: &a {to: [mock/echo]}\n  b:\n    <<: *a\n", "x.yaml:4:5: merge keys (<<) are not supported"},
+		{"? [a, b]\n: c\n", "x.yaml:1:3: a key must be a plain word"},
+		{"models: !!binary aGVsbG8=\n", "x.yaml:1:1: "},
+		{"models:\n  a: *nobody\n", "unknown anchor"},
+	} {
+		t.Run(c.text, func(t *testing.T) {
+			_, err := parseConfigFile("x.yaml", []byte(c.text))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("the error is %v, which does not say %q", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), secret) {
+				t.Errorf("the error tells a secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestYAMLThatIsTooDeepIsRefused(t *testing.T) {
+	_, err := parseConfigFile("x.yaml", []byte(strings.Repeat("[", 100)+strings.Repeat("]", 100)))
+	if err == nil || !strings.Contains(err.Error(), "too deeply nested") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestYAMLAliasesThatMultiplyAreRefusedSoon(t *testing.T) {
+	var bomb strings.Builder
+	bomb.WriteString("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n")
+	for i := range 12 {
+		fmt.Fprintf(&bomb, "a%d: &a%d [%s*a%d]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d,", i), 9), i)
+	}
+	for name, text := range map[string]string{
+		"a bomb":               bomb.String(),
+		"an alias in a circle": "models: &m\n  a: *m\n",
+	} {
+		began := time.Now()
+		_, err := parseConfigFile("x.yaml", []byte(text))
+		if err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("%s took %v", name, took)
+		}
+	}
+}
+
+func FuzzYAMLFile(f *testing.F) {
+	for _, text := range []string{
+		"providers: {mock: {}}\nmodels: {a: {to: [mock/echo]}}\nauth: {anonymous: true}\n",
+		"models:\n  a: &a {to: [{target: mock/echo, weight: 3}], policy: weighted}\n  b: *a\n",
+		"auth: {keys: {app: {secret: a-secret-of-eight}}}\nstream: {heartbeat: 10s}\n",
+		"<<: {}\n", "? [a]\n: b\n", "- &a [*a]\n", "a: !!timestamp 2001-01-01\n", "models: {a: .inf}\n",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		file, err := parseConfigFile("x.yaml", text)
+		if err != nil {
+			return
+		}
+		// What is accepted can be served as JSON, by the adapter and the admin API.
+		if adapted, _, err := (yamlAdapter{}).Adapt(text, nil); err != nil {
+			t.Errorf("%q parses but does not adapt: %v", text, err)
+		} else if strings.Contains(string(adapted), "\x00") {
+			t.Errorf("%q adapts to %q", text, adapted)
+		}
+		if _, err := merge(new(Config), &file.Config); err != nil {
+			t.Errorf("%q does not merge: %v", text, err)
+		}
+	})
+}
