@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -207,7 +206,7 @@ type yamlConverter struct {
 }
 
 const (
-	maxYAMLNodes = 2_000_000 // aliases multiply
+	maxYAMLNodes = 500_000 // aliases multiply
 	maxYAMLDepth = 64
 )
 
@@ -250,7 +249,7 @@ func (c *yamlConverter) write(out *bytes.Buffer, node *yaml.Node, pointer string
 
 func (c *yamlConverter) writeMapping(out *bytes.Buffer, node *yaml.Node, pointer string, depth int) error {
 	out.WriteByte('{')
-	var seen []string
+	seen := make(map[string]bool, len(node.Content)/2)
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		inner := pointer + "/" + escapePointer(key.Value)
@@ -260,10 +259,10 @@ func (c *yamlConverter) writeMapping(out *bytes.Buffer, node *yaml.Node, pointer
 			return &placedError{inner, errors.New("a key must be a plain word")}
 		case key.Tag == "!!merge":
 			return &placedError{inner, errors.New("merge keys (<<) are not supported: write the members out, or use an alias for the whole value")}
-		case slices.Contains(seen, key.Value):
+		case seen[key.Value]:
 			return &placedError{inner, fmt.Errorf("%q is written twice", key.Value)}
 		}
-		seen = append(seen, key.Value)
+		seen[key.Value] = true
 		if pointer == "/providers" {
 			c.providers = append(c.providers, key.Value)
 		}

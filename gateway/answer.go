@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"mime"
@@ -33,19 +34,20 @@ func (a *attempt) relayAnswer(ctx context.Context, response *http.Response) *fai
 		}
 		return a.sendFailure(ctx, err)
 	}
-	out, summary, failed := a.renderAnswer(in.bytes)
+	contentType := contentType(a.same, response.Header)
+	out, summary, failed := a.renderAnswer(in.bytes, contentType)
 	if failed != nil {
 		return failed
 	}
 	a.note(summary)
-	a.commit(http.StatusOK, contentType(a.same, response.Header), len(out))
+	a.commit(http.StatusOK, contentType, len(out))
 	a.write(out)
 	a.record.Ending = usage.Complete
 	return nil
 }
 
 // renderAnswer is the answer as the client gets it: the provider's bytes, or a translation.
-func (a *attempt) renderAnswer(body []byte) ([]byte, transform.Summary, *failure) {
+func (a *attempt) renderAnswer(body []byte, contentType []string) ([]byte, transform.Summary, *failure) {
 	var summary transform.Summary
 	var err error
 	out := body
@@ -64,14 +66,19 @@ func (a *attempt) renderAnswer(body []byte) ([]byte, transform.Summary, *failure
 	if !errors.As(err, &e) {
 		return nil, summary, &failure{err: errUpstreamProtocol, verdict: ambiguous}
 	}
-	return nil, summary, a.insideFailure(e)
+	return nil, summary, a.insideFailure(e, body, contentType)
 }
 
-// insideFailure is a provider's error in an answer whose status says 200.
-func (a *attempt) insideFailure(e *transform.Error) *failure {
+// insideFailure is a provider's error in an answer whose status says 200, and
+// how it was said, if that is known.
+func (a *attempt) insideFailure(e *transform.Error, said []byte, contentType []string) *failure {
 	inner := *e
 	failed := &failure{err: &inner, verdict: verdictOf(e.HTTPStatus(), e.Kind)}
-	if !failed.hideCredential() {
+	switch {
+	case failed.hideCredential():
+	case a.same && said != nil && a.mayPass(said):
+		failed.inItsOwnWords(http.StatusOK, contentType, bytes.Clone(said))
+	default:
 		inner.Message = a.redact(inner.Message)
 	}
 	return failed

@@ -30,9 +30,16 @@ const (
 type failure struct {
 	err     *transform.Error
 	verdict verdict
-	// body is the provider's own error, to be passed on as it is; nil: write err.
+	// body is the provider's own error, to be passed on as it is, with its own
+	// status; nil: write err.
 	body        []byte
-	contentType string
+	status      int
+	contentType []string
+}
+
+// inItsOwnWords passes the provider's error on as it came.
+func (f *failure) inItsOwnWords(status int, contentType []string, body []byte) {
+	f.body, f.status, f.contentType = body, status, contentType
 }
 
 func (f *failure) Error() string { return f.err.Message }
@@ -250,10 +257,8 @@ func (a *attempt) present(failed *failure, response *http.Response, body []byte)
 	if failed.hideCredential() {
 		return
 	}
-	clean := a.redact(string(body)) == string(body)
-	if a.same && clean && isJSONObject(body) {
-		failed.body, failed.contentType = body, response.Header.Get("Content-Type")
-		failed.err.Status = response.StatusCode
+	if a.same && isJSONObject(body) && a.mayPass(body) {
+		failed.inItsOwnWords(response.StatusCode, contentType(true, response.Header), body)
 		return
 	}
 	failed.err.Message = a.redact(failed.err.Message)

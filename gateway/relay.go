@@ -91,7 +91,7 @@ func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *
 		over := err != nil || r.broken != nil
 		if !r.committed {
 			if r.broken != nil {
-				return r.lost()
+				return r.lost(contentType)
 			}
 			if content || over || len(r.out) >= maxHeld {
 				r.open(contentType)
@@ -139,7 +139,7 @@ func (r *relay) takeEvent(event *sse.Event) (content bool) {
 		r.broken = errUpstreamProtocol
 	case sign.Err != nil:
 		r.broken = sign.Err
-		if r.same && r.committed && !ofCredential(sign.Err) && r.redact(string(event.Raw)) == string(event.Raw) {
+		if r.same && !ofCredential(sign.Err) && r.mayPass(event.Raw) {
 			// The provider's error in the client's own format says it best.
 			r.out, r.passage = out, saidItself{r.passage}
 			return false
@@ -182,7 +182,7 @@ func wholeData(data []byte) bool {
 }
 
 // lost is a stream that failed before any of it went to the client.
-func (r *relay) lost() *failure {
+func (r *relay) lost(contentType []string) *failure {
 	if r.r.Context().Err() != nil {
 		return r.clientGone()
 	}
@@ -190,7 +190,11 @@ func (r *relay) lost() *failure {
 	case errStreamBroken, errStreamStalled, errUpstreamTimeout, errUpstreamProtocol, errEventTooLarge:
 		return &failure{err: r.broken, verdict: ambiguous}
 	}
-	return r.insideFailure(r.broken)
+	var said []byte
+	if _, ok := r.passage.(saidItself); ok {
+		said = r.out
+	}
+	return r.insideFailure(r.broken, said, contentType)
 }
 
 // open commits the answer.
@@ -241,7 +245,7 @@ func (r *relay) finish() {
 		r.left()
 		return
 	default:
-		failed := r.insideFailure(r.broken)
+		failed := r.insideFailure(r.broken, nil, nil)
 		r.out = r.fail(r.out, failed.err)
 		r.record.Ending, r.record.Error = usage.Broken, failed.err.Class()
 	}
@@ -263,7 +267,7 @@ func (a *attempt) notAStream(ctx context.Context, response *http.Response) *fail
 	}
 	var e *transform.Error
 	if _, err := a.endpoint.Codec.InspectResponse(body); errors.As(err, &e) {
-		return a.insideFailure(e)
+		return a.insideFailure(e, body, contentType(true, response.Header))
 	}
 	return &failure{err: errUpstreamProtocol, verdict: ambiguous}
 }

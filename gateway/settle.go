@@ -23,6 +23,9 @@ func (c *call) settle() {
 	c.record.Tokens = c.bill()
 	if c.record.Ending == "" {
 		c.record.Ending = c.ending()
+		if c.record.Error == "" { // a panic, which goes on from here
+			c.record.Error = errInternal.Class()
+		}
 	}
 	c.body.release()
 	c.g.Observer.Settled(c.r, &c.record)
@@ -43,20 +46,29 @@ func (c *call) ending() usage.Ending {
 // what was sent and delivered is estimated.
 func (c *call) bill() usage.Tokens {
 	tokens := c.record.Tokens.Clamp()
-	if tokens.Known || !c.accepted {
+	if !c.accepted {
 		return tokens
 	}
-	tokens.Estimated = true
+	// A count of an answer that broke off was made before its end: some
+	// providers begin with one token. A count of nothing is none.
+	sure := tokens.Known && tokens.Total() > 0 && c.record.Ending == usage.Complete
 	if tokens.Input == 0 {
-		tokens.Input = usage.EstimateBytes(len(c.body.bytes))
+		tokens.Input, tokens.Estimated = usage.EstimateBytes(len(c.body.bytes)), true
 	}
-	if tokens.Output == 0 && c.op == opChat {
-		tokens.Output = c.delivered
-		if !c.record.Stream && c.committed {
-			tokens.Output = usage.EstimateBytes(int(c.record.BytesOut))
-		}
+	if output := c.estimateOutput(); !sure && output > tokens.Output {
+		tokens.Output, tokens.Estimated = output, true
 	}
 	return tokens
+}
+
+func (c *call) estimateOutput() int64 {
+	switch {
+	case c.op != opChat:
+		return 0
+	case c.record.Stream || !c.committed:
+		return c.delivered
+	}
+	return usage.EstimateBytes(int(c.record.BytesOut))
 }
 
 // note keeps what a provider said of its answer.
@@ -115,18 +127,14 @@ func joinPointers(pointers []string) string {
 
 // writeError answers with an error in the client's format.
 func (c *call) writeError(err error) {
-	e, body, contentType := c.errorBody(err)
+	e, status, body := c.errorAnswer(err)
 	h := c.w.Header()
-	h["Content-Type"] = contentType
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	status := e.HTTPStatus()
-	switch {
-	case status == http.StatusUnauthorized:
+	switch status {
+	case http.StatusUnauthorized:
 		h["Www-Authenticate"] = []string{"Bearer"}
-	case status == http.StatusUnsupportedMediaType:
+	case http.StatusUnsupportedMediaType:
 		h["Accept-Encoding"] = []string{"identity, gzip, zstd"}
-	case status == 529:
-		status = http.StatusServiceUnavailable // no word of OpenAI's
 	}
 	if e.RetryAfter > 0 {
 		h["Retry-After"] = []string{strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10)}
@@ -140,14 +148,20 @@ func (c *call) writeError(err error) {
 	_ = c.write(body) // nobody is left to tell
 }
 
-func (c *call) errorBody(err error) (*transform.Error, []byte, []string) {
-	var failed *failure
-	if errors.As(err, &failed) && failed.body != nil {
-		return failed.err, failed.body, []string{failed.contentType}
-	}
-	var e *transform.Error
+// errorAnswer is the provider's own error where that can be shown, else ours.
+func (c *call) errorAnswer(err error) (e *transform.Error, status int, body []byte) {
 	if !errors.As(err, &e) {
 		e = errInternal
 	}
-	return e, c.client.AppendError(nil, e, c.record.RequestID), headerJSON
+	h := c.w.Header()
+	var failed *failure
+	if errors.As(err, &failed) && failed.body != nil {
+		h["Content-Type"] = failed.contentType
+		return e, failed.status, failed.body
+	}
+	h["Content-Type"] = headerJSON
+	if status = e.HTTPStatus(); status == 529 {
+		status = http.StatusServiceUnavailable // OpenAI's clients know no 529
+	}
+	return e, status, c.client.AppendError(nil, e, c.record.RequestID)
 }

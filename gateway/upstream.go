@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -165,6 +167,16 @@ func (a *attempt) redact(message string) string {
 		message = strings.ReplaceAll(message, host, "[redacted]")
 	}
 	return message
+}
+
+// mayPass tells whether a provider's own error can go to the client as it is: it
+// has no key, and does not say where the provider lives.
+func (a *attempt) mayPass(text []byte) bool {
+	host := a.endpoint.URL.Hostname()
+	if transform.HoldsKey(text) || host != "" && bytes.Contains(text, []byte(host)) {
+		return false
+	}
+	return !slices.ContainsFunc(a.target.Upstream.Base().Keys(), func(key string) bool { return bytes.Contains(text, []byte(key)) })
 }
 
 // upstreamRequestID is the provider's own name for a request, for its support.

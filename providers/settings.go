@@ -63,8 +63,9 @@ func (s *Settings) Transport() http.RoundTripper { return s.transport }
 // FixedHeader is what the operator wants on every request. It must not be changed.
 func (s *Settings) FixedHeader() http.Header { return s.header }
 
-// HasKey tells whether there is a credential to send.
-func (s *Settings) HasKey() bool { return len(s.keys) > 0 }
+// Keys are all credentials. They must not be changed, and never leave the process
+// but in a request to the provider.
+func (s *Settings) Keys() []string { return s.keys }
 
 // HasLiteralKey tells whether a key stands in the config itself.
 func (s *Settings) HasLiteralKey() bool { return s.literal }

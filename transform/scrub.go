@@ -29,18 +29,37 @@ func Scrub(message string) string {
 	return message
 }
 
+// HoldsKey tells whether a text has what looks like one of the vendors' keys. It
+// is narrower than [Scrub], for texts that are passed on whole or not at all.
+func HoldsKey(text []byte) bool {
+	for _, p := range vendorKeys {
+		for _, found := range p.FindAll(text, -1) {
+			if !plainWord(string(found)) {
+				return true
+			}
+		}
+	}
+	return labelled[0].Match(text)
+}
+
 // labelled find what stands behind a word for a secret. The label stays.
 var labelled = [...]*regexp.Regexp{
 	regexp.MustCompile(`(?i)(\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=*-]{8,}`),
 	regexp.MustCompile(`(?i)((?:\b|_|api)(?:key|token|secret|password|credential|signature)(?: provided| given| id)?["']?\s*[=:]\s*["']?)[^\s"'&,;]{4,}`),
 }
 
-// credentials find keys by how they begin, and others by being long and
-// without a pause: model names have dashes, dots or slashes.
-var credentials = [...]*regexp.Regexp{
+// vendorKeys find keys by how they begin.
+var vendorKeys = [...]*regexp.Regexp{
 	regexp.MustCompile(`(?:sk|pk)-[A-Za-z0-9_*.-]{8,}`),
 	regexp.MustCompile(`\b(?:rk|csk|gsk|xai|pplx|nvapi|hf|r8|fw|tgp|ghp|gho|pat|key)[_-][A-Za-z0-9_*.-]{8,}`),
 	regexp.MustCompile(`(?:AIza|AKIA|ASIA|ya29\.|eyJ)[A-Za-z0-9_*.-]{8,}`),
+}
+
+// credentials find other keys too, by being long and without a pause: model
+// names have dashes, dots or slashes.
+var credentials = [...]*regexp.Regexp{
+	vendorKeys[0], vendorKeys[1], vendorKeys[2],
+	regexp.MustCompile(`\b(?:org|proj|acct)[_-][A-Za-z0-9]{8,}`), // no keys, but the operator's affair
 	regexp.MustCompile(`[A-Za-z0-9]{28,}`),
 	regexp.MustCompile(`[A-Za-z0-9+/]{40,}={0,2}`),
 }

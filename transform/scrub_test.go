@@ -7,19 +7,20 @@ import (
 
 func TestScrubRemovesWhatOnlyTheOperatorMaySee(t *testing.T) {
 	tests := map[string]string{
-		"Incorrect API key provided: sk-ab***xyz9.":                        "Incorrect API key provided: [redacted]",
-		"Incorrect API key provided: bad-key-**********test. See the docs": "Incorrect API key provided: [redacted] See the docs",
-		"key sk-proj-AbC123_defGHI456 is wrong":                            "key [redacted] is wrong",
-		"API key not valid: AIzaSyA1234567890abcdefghijklmnop":             "API key not valid: [redacted]",
-		"got header 'Authorization: Bearer abcdefgh12345'":                 "got header 'Authorization: Bearer [redacted]'",
-		"GET https://api.example.com/v1/models?key=abcd1234&x=1 failed":    "GET https://[redacted]/v1/models?key=[redacted]&x=1 failed",
-		`{"api_key":"topsecret"}`:                                          `{"api_key":"[redacted]"}`,
-		"dial tcp 10.0.12.7:443: connection refused":                       "dial tcp [redacted]: connection refused",
-		"dial tcp [fe80::1]:443: refused":                                  "dial tcp [redacted]: refused",
-		"lookup llm.prod.svc.cluster.local: no such host":                  "lookup [redacted]: no such host",
-		"upstream vllm-7.gpu.corp:8000 is down":                            "upstream [redacted] is down",
-		"0123456789abcdef0123456789abcdef is no key":                       "[redacted] is no key",
-		"token AKIAIOSFODNN7EXAMPLE here":                                  "token [redacted] here",
+		"Incorrect API key provided: sk-ab***xyz9.":                                         "Incorrect API key provided: [redacted]",
+		"Incorrect API key provided: bad-key-**********test. See the docs":                  "Incorrect API key provided: [redacted] See the docs",
+		"key sk-proj-AbC123_defGHI456 is wrong":                                             "key [redacted] is wrong",
+		"API key not valid: AIzaSyA1234567890abcdefghijklmnop":                              "API key not valid: [redacted]",
+		"got header 'Authorization: Bearer abcdefgh12345'":                                  "got header 'Authorization: Bearer [redacted]'",
+		"GET https://api.example.com/v1/models?key=abcd1234&x=1 failed":                     "GET https://[redacted]/v1/models?key=[redacted]&x=1 failed",
+		`{"api_key":"topsecret"}`:                                                           `{"api_key":"[redacted]"}`,
+		"dial tcp 10.0.12.7:443: connection refused":                                        "dial tcp [redacted]: connection refused",
+		"dial tcp [fe80::1]:443: refused":                                                   "dial tcp [redacted]: refused",
+		"lookup llm.prod.svc.cluster.local: no such host":                                   "lookup [redacted]: no such host",
+		"upstream vllm-7.gpu.corp:8000 is down":                                             "upstream [redacted] is down",
+		"0123456789abcdef0123456789abcdef is no key":                                        "[redacted] is no key",
+		"Rate limit reached for gpt-4o in organization org-AbCdEf1234567 on tokens per min": "Rate limit reached for gpt-4o in organization [redacted] on tokens per min",
+		"token AKIAIOSFODNN7EXAMPLE here":                                                   "token [redacted] here",
 	}
 	for in, want := range tests {
 		if got := Scrub(in); got != want {

@@ -63,6 +63,7 @@ func readError(e *transform.Error, root jsonbytes.Value) {
 	switch inner.Kind() {
 	case jsonbytes.Object:
 		readFields(e, inner)
+		readRaw(e, inner.Get("metadata").Get("raw"))
 	case jsonbytes.String:
 		setMessage(e, inner)
 	}
@@ -70,6 +71,30 @@ func readError(e *transform.Error, root jsonbytes.Value) {
 	setMessage(e, root.Get("detail"))
 	for _, problem := range root.Get("detail").Elements() {
 		setMessage(e, problem.Get("msg"))
+	}
+}
+
+// readRaw adds what OpenRouter was told itself, which its own message does not
+// say: the body of another provider's error, as a string.
+func readRaw(e *transform.Error, raw jsonbytes.Value) {
+	body, _ := raw.Text()
+	if body == "" || len(body) > 64<<10 {
+		return
+	}
+	inner := new(transform.Error)
+	if jsonbytes.Check([]byte(body), 0) == nil {
+		readError(inner, jsonbytes.Parse([]byte(body)))
+	} else {
+		inner.Message = page([]byte(body))
+	}
+	if inner.Message != "" {
+		e.Message = oneLine(strings.TrimPrefix(e.Message+": "+inner.Message, ": "), maxErrorMessage)
+	}
+	if e.Type == "" {
+		e.Type = inner.Type
+	}
+	if e.Code == "" {
+		e.Code = inner.Code
 	}
 }
 

@@ -289,6 +289,7 @@ func TestDecodeErrorReadsEveryShape(t *testing.T) {
 		{400, `{"error_code":"BAD_REQUEST","message":"m"}`, transform.Error{Kind: transform.ErrBadRequest, Code: "BAD_REQUEST"}},
 		{429, `[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}]`, transform.Error{Kind: transform.ErrRateLimit}},
 		{400, `{"base_resp":{"status_code":2013,"status_msg":"m"}}`, transform.Error{Kind: transform.ErrBadRequest}},
+		{400, `{"error":{"code":400,"metadata":{"raw":"{\"error\":{\"message\":\"m\",\"type\":\"t\"}}"}}}`, transform.Error{Kind: transform.ErrBadRequest, Type: "t"}},
 		{503, `m`, transform.Error{Kind: transform.ErrOverloaded}},
 		{502, `<html><head><title>m</title></head></html>`, transform.Error{Kind: transform.ErrUpstream}},
 		{500, `"m"`, transform.Error{Kind: transform.ErrUpstream}},
