@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -86,17 +85,19 @@ func requestBody(s scenario) []byte {
 	return b.Bytes()
 }
 
-// load keeps s.conns connections busy until ctx is over and counts the calls.
-func load(ctx context.Context, s scenario, addr string) (int, error) {
+// load keeps s.conns connections busy as long as more says so, and counts the
+// calls. more is asked before each call, with the number of those begun.
+func load(s scenario, addr string, more func(begun int) bool) (int, error) {
 	body := requestBody(s)
 	head := fmt.Sprintf("POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nAccept: application/json\r\n"+
 		"Authorization: Bearer %s\r\nUser-Agent: bench\r\nContent-Length: %d\r\n\r\n", addr, clientKey, len(body))
 	request := append([]byte(head), body...)
-	var calls atomic.Int64
+	var begun, calls atomic.Int64
+	next := func() bool { return more(int(begun.Add(1) - 1)) }
 	errs := make([]error, s.conns)
 	var workers sync.WaitGroup
 	for i := range s.conns {
-		workers.Go(func() { errs[i] = work(ctx, addr, request, s.stream, &calls) })
+		workers.Go(func() { errs[i] = work(next, addr, request, s.stream, &calls) })
 	}
 	workers.Wait()
 	n := int(calls.Load())
@@ -108,7 +109,7 @@ func load(ctx context.Context, s scenario, addr string) (int, error) {
 
 // work sends the request again and again on one connection. A call counts when
 // its answer is whole.
-func work(ctx context.Context, addr string, request []byte, stream bool, calls *atomic.Int64) error {
+func work(more func() bool, addr string, request []byte, stream bool, calls *atomic.Int64) error {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return err
@@ -116,7 +117,7 @@ func work(ctx context.Context, addr string, request []byte, stream bool, calls *
 	defer conn.Close()
 	reader := bufio.NewReaderSize(conn, 32<<10)
 	var body bytes.Buffer
-	for ctx.Err() == nil {
+	for more() {
 		if _, err := conn.Write(request); err != nil {
 			return err
 		}

@@ -92,39 +92,63 @@ func main() {
 }
 
 func run(rounds int, duration time.Duration, only, binary string) error {
-	dir, err := os.MkdirTemp("", "bench")
+	stack, err := startStack(binary)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	if binary == "" {
-		binary = filepath.Join(dir, "caddy")
-		if out, err := exec.Command("go", "build", "-trimpath", "-o", binary, "github.com/caddyllm/llmproxy/cmd/caddy").CombinedOutput(); err != nil {
-			return fmt.Errorf("building caddy: %w\n%s", err, out)
-		}
-	}
-	provider, err := startProvider()
-	if err != nil {
-		return err
-	}
-	defer provider.Close()
-	caddy, err := startCaddy(dir, binary, provider.Addr)
-	if err != nil {
-		return err
-	}
-	defer caddy.stop()
-
+	defer stack.stop()
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "scenario\treverse_proxy us\tllm_proxy us\tratio\tmin\tmax\tcalls\t")
 	for _, s := range scenarios {
 		if only != "" && only != s.name {
 			continue
 		}
-		if err := compare(table, s, caddy, rounds, duration); err != nil {
+		if err := compare(table, s, stack.caddy, rounds, duration); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	return table.Flush()
+}
+
+// stack is a provider and the Caddy in front of it.
+type stack struct {
+	dir      string
+	provider *provider
+	caddy    *process
+}
+
+// startStack builds Caddy from this checkout where no binary is given.
+func startStack(binary string) (s *stack, err error) {
+	s = new(stack)
+	defer func() {
+		if err != nil {
+			s.stop()
+		}
+	}()
+	if s.dir, err = os.MkdirTemp("", "bench"); err != nil {
+		return s, err
+	}
+	if binary == "" {
+		binary = filepath.Join(s.dir, "caddy")
+		if out, err := exec.Command("go", "build", "-trimpath", "-o", binary, "github.com/caddyllm/llmproxy/cmd/caddy").CombinedOutput(); err != nil {
+			return s, fmt.Errorf("building caddy: %w\n%s", err, out)
+		}
+	}
+	if s.provider, err = startProvider(); err != nil {
+		return s, err
+	}
+	s.caddy, err = startCaddy(s.dir, binary, s.provider.Addr)
+	return s, err
+}
+
+func (s *stack) stop() {
+	if s.caddy != nil {
+		s.caddy.stop()
+	}
+	if s.provider != nil {
+		_ = s.provider.Close()
+	}
+	_ = os.RemoveAll(s.dir)
 }
 
 // compare lets both targets take turns and prints the medians.
@@ -157,7 +181,7 @@ func measure(s scenario, caddy *process, addr string, duration time.Duration) (f
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), duration)
 	defer cancel()
-	calls, err := load(ctx, s, addr)
+	calls, err := load(s, addr, func(int) bool { return ctx.Err() == nil })
 	if err != nil {
 		return 0, 0, err
 	}
