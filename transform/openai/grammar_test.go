@@ -16,7 +16,8 @@ func checkStream(t *testing.T, stream []byte, usage bool) {
 	type call struct {
 		Index    *int
 		ID, Type string
-		Function struct{ Name, Arguments *string }
+		Function *struct{ Name, Arguments *string }
+		Custom   *struct{ Name, Input *string }
 	}
 	type chunk struct {
 		ID, Object, Model string
@@ -72,11 +73,14 @@ func checkStream(t *testing.T, stream []byte, usage bool) {
 			var part []call
 			json.Unmarshal(choice.Delta["tool_calls"], &part)
 			for _, p := range part {
-				switch {
+				switch f, c := p.Function, p.Custom; {
+				case (f == nil) == (c == nil) || f != nil && f.Arguments == nil || c != nil && c.Input == nil:
+					t.Errorf("not a piece of either kind of call: %s", e.Data)
 				case p.Index == nil || *p.Index > calls[i]:
 					t.Errorf("a call out of order: %s", e.Data)
 				case *p.Index == calls[i]:
-					if calls[i]++; p.ID == "" || p.Type != "custom" && (p.Type != "function" || p.Function.Name == nil) {
+					calls[i]++
+					if function, custom := f != nil && f.Name != nil, c != nil && c.Name != nil; p.ID == "" || p.Type == "function" != function || p.Type == "custom" != custom {
 						t.Errorf("a call begins without id, type or name: %s", e.Data)
 					}
 				case p.ID != "":

@@ -19,7 +19,7 @@ func (Codec) AppendResponse(dst []byte, a *transform.Response, r *transform.Requ
 	dst = append(dst, `,"model":`...)
 	dst = jsonbytes.AppendString(dst, orModel(a.Model, r))
 	dst = append(dst, `,"choices":[`...)
-	choices, legacy := a.Choices, wantsFunctionCall(r)
+	choices := a.Choices
 	if len(choices) == 0 {
 		choices = []transform.Choice{{}} // clients read the first without asking
 	}
@@ -27,7 +27,7 @@ func (Codec) AppendResponse(dst []byte, a *transform.Response, r *transform.Requ
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendChoice(dst, &choices[i], legacy)
+		dst = appendChoice(dst, &choices[i], r)
 	}
 	dst = append(dst, `],"usage":`...)
 	dst = appendUsage(dst, a.Usage)
@@ -65,7 +65,8 @@ func wantsFunctionCall(r *transform.Request) bool {
 	return r != nil && len(r.Tools) > 0 && strings.HasPrefix(r.Tools[0].At.Pointer(), "/functions/")
 }
 
-func appendChoice(dst []byte, c *transform.Choice, legacy bool) []byte {
+func appendChoice(dst []byte, c *transform.Choice, r *transform.Request) []byte {
+	legacy := wantsFunctionCall(r)
 	dst = append(dst, `{"index":`...)
 	dst = appendInt(dst, int64(c.Index))
 	dst = append(dst, `,"message":{"role":"assistant","content":`...)
@@ -74,7 +75,7 @@ func appendChoice(dst []byte, c *transform.Choice, legacy bool) []byte {
 	dst = appendTexts(dst, c.Parts, transform.PartRefusal, false)
 	dst = appendReasoning(dst, c.Parts)
 	dst = appendImages(dst, c.Parts)
-	dst = appendCallsOf(dst, c.Parts, legacy)
+	dst = appendCallsOf(dst, c.Parts, r, legacy)
 	dst = appendAnnotations(dst, c.Parts)
 	dst = append(dst, `},"logprobs":`...)
 	if c.Logprobs == nil {
@@ -172,7 +173,7 @@ func appendImages(dst []byte, parts []transform.Part) []byte {
 
 // appendCallsOf writes the calls; the first one as function_call for a client
 // that looks there, which asked for no more than one.
-func appendCallsOf(dst []byte, parts []transform.Part, legacy bool) []byte {
+func appendCallsOf(dst []byte, parts []transform.Part, r *transform.Request, legacy bool) []byte {
 	n := 0
 	for i := range parts {
 		p := &parts[i]
@@ -193,8 +194,11 @@ func appendCallsOf(dst []byte, parts []transform.Part, legacy bool) []byte {
 		if call.ID == "" {
 			call.ID = newID("call_")
 		}
+		if !call.Custom && isCustomTool(r, call.Name) {
+			call.Custom, call.Arguments = true, freeText(call.Arguments)
+		}
 		dst = appendToolCall(dst, &call, -1)
-		if p.Opaque.Kind == transform.OpaqueSignature && p.Opaque.Vendor == transform.VendorGoogle {
+		if signsCall(&p.Opaque) {
 			dst = appendThoughtSignature(dst, p.Opaque.Data)
 		}
 		dst = append(dst, '}')

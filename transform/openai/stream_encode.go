@@ -9,7 +9,7 @@ import (
 // NewStreamEncoder writes chat.completion.chunk events. Usage comes as an event
 // of its own, and only if r asks for it.
 func (Codec) NewStreamEncoder(r *transform.Request) transform.StreamEncoder {
-	e := &streamEncoder{legacy: wantsFunctionCall(r)}
+	e := &streamEncoder{r: r, legacy: wantsFunctionCall(r)}
 	if r != nil {
 		e.model, e.wantsUsage = r.Model, r.StreamUsage
 	}
@@ -19,6 +19,7 @@ func (Codec) NewStreamEncoder(r *transform.Request) transform.StreamEncoder {
 // streamEncoder holds every finish_reason back until the end: only then is it
 // known whether there were calls, and nothing may follow it.
 type streamEncoder struct {
+	r          *transform.Request // may be nil
 	model      string
 	wantsUsage bool
 	legacy     bool
@@ -33,6 +34,7 @@ type streamEncoder struct {
 type choiceEncoder struct {
 	index  int
 	calls  []callEncoder
+	held   heldInput
 	finish transform.Finish
 
 	// The reasoning part that is being written: its number in
@@ -69,6 +71,9 @@ func (e *streamEncoder) Append(dst []byte, d *transform.Delta) []byte {
 	}
 	e.begin(nil)
 	c, dst := e.choice(dst, d.Choice)
+	if c.held.open && !c.held.continuedBy(d) {
+		dst = e.release(dst, c)
+	}
 	switch d.Kind {
 	case transform.DeltaText:
 		return e.text(dst, c, `"content":`, d.Text)
@@ -203,9 +208,9 @@ func (e *streamEncoder) opaque(dst []byte, c *choiceEncoder, d *transform.Delta)
 	}
 	at := c.callOfPart(d.Part)
 	if at >= 0 && d.Opaque.Vendor == transform.VendorGoogle && !e.isFunctionCall(at) {
-		dst = e.open(dst, c)
-		dst = append(dst, `"tool_calls":[{"index":`...)
-		dst = appendInt(dst, e.number(at))
+		// Strict clients want the call's own member in every piece of it.
+		dst = e.openPiece(dst, c, at)
+		dst = append(dst, `""}`...)
 		dst = appendThoughtSignature(dst, d.Opaque.Data)
 		return e.close(append(dst, `}]`...))
 	}
@@ -231,6 +236,7 @@ func (e *streamEncoder) AppendEnd(dst []byte) []byte {
 	}
 	for i := range e.choices {
 		c := &e.choices[i]
+		dst = e.release(dst, c)
 		for at := range c.calls {
 			dst = e.emptyArguments(dst, c, at)
 		}

@@ -40,9 +40,12 @@ func (e *streamEncoder) toolStart(dst []byte, c *choiceEncoder, d *transform.Del
 		return dst // calls begin once
 	}
 	c.blockOpen = false
-	c.calls = append(c.calls, callEncoder{tool: d.Tool, part: d.Part, custom: d.Call.Custom})
-	at := len(c.calls) - 1
-	call := d.Call
+	at, call := len(c.calls), d.Call
+	if !call.Custom && !e.isFunctionCall(at) && isCustomTool(e.r, call.Name) {
+		call.Custom = true
+		c.held.begin(at, d)
+	}
+	c.calls = append(c.calls, callEncoder{tool: d.Tool, part: d.Part, custom: call.Custom})
 	if call.ID == "" {
 		call.ID = newID("call_")
 	}
@@ -57,7 +60,7 @@ func (e *streamEncoder) toolStart(dst []byte, c *choiceEncoder, d *transform.Del
 		call.Arguments = nil
 		dst = append(dst, `"tool_calls":[`...)
 		dst = appendToolCall(dst, &call, int(e.number(at)))
-		if d.Opaque.Kind == transform.OpaqueSignature && d.Opaque.Vendor == transform.VendorGoogle {
+		if signsCall(&d.Opaque) {
 			dst = appendThoughtSignature(dst, d.Opaque.Data)
 		}
 		dst = e.close(append(dst, `}]`...))
@@ -69,6 +72,11 @@ func (e *streamEncoder) toolStart(dst []byte, c *choiceEncoder, d *transform.Del
 	return dst
 }
 
+// signsCall tells whether o is what Google vouches for a call with.
+func signsCall(o *transform.Opaque) bool {
+	return o.Kind == transform.OpaqueSignature && o.Vendor == transform.VendorGoogle && len(o.Data) >= len(`""`)
+}
+
 func (e *streamEncoder) toolArguments(dst []byte, c *choiceEncoder, d *transform.Delta) []byte {
 	at := c.callOfTool(d.Tool)
 	if at < 0 || len(d.Text) <= len(`""`) {
@@ -78,23 +86,30 @@ func (e *streamEncoder) toolArguments(dst []byte, c *choiceEncoder, d *transform
 }
 
 func (e *streamEncoder) argument(dst []byte, c *choiceEncoder, at int, text transform.Literal) []byte {
-	call := &c.calls[at]
-	call.arguments = true
-	dst = e.open(dst, c)
+	if c.held.open && c.held.at == at {
+		return e.hold(dst, c, text)
+	}
+	c.calls[at].arguments = true
 	if e.isFunctionCall(at) {
+		dst = e.open(dst, c)
 		dst = append(dst, `"function_call":{"arguments":`...)
 		dst = append(dst, text...)
 		return e.close(append(dst, '}'))
 	}
-	dst = append(dst, `"tool_calls":[{"index":`...)
-	dst = appendInt(dst, e.number(at))
-	if call.custom {
-		dst = append(dst, `,"custom":{"input":`...)
-	} else {
-		dst = append(dst, `,"function":{"arguments":`...)
-	}
+	dst = e.openPiece(dst, c, at)
 	dst = append(dst, text...)
 	return e.close(append(dst, `}}]`...))
+}
+
+// openPiece writes a chunk up to the text of a piece of a call.
+func (e *streamEncoder) openPiece(dst []byte, c *choiceEncoder, at int) []byte {
+	dst = e.open(dst, c)
+	dst = append(dst, `"tool_calls":[{"index":`...)
+	dst = appendInt(dst, e.number(at))
+	if c.calls[at].custom {
+		return append(dst, `,"custom":{"input":`...)
+	}
+	return append(dst, `,"function":{"arguments":`...)
 }
 
 func (e *streamEncoder) partEnd(dst []byte, c *choiceEncoder, part int) []byte {
