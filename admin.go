@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 func init() { caddy.RegisterModule(new(adminAPI)) }
@@ -29,7 +30,7 @@ type statusReport struct {
 }
 
 type handlerStatus struct {
-	ID        string           `json:"id,omitempty"`
+	Server    string           `json:"server"`
 	InFlight  int64            `json:"in_flight"`
 	Providers []providerStatus `json:"providers"`
 	Models    []string         `json:"models"`
@@ -64,7 +65,7 @@ func (a *App) status() statusReport {
 			continue
 		}
 		// Not counted: the generation itself and this look at it.
-		status := handlerStatus{ID: h.ID, InFlight: g.users.Load() - 2, Models: g.gateway.Routes.Models()}
+		status := handlerStatus{Server: h.serverName(), InFlight: g.users.Load() - 2, Models: g.gateway.Routes.Models()}
 		for _, u := range g.gateway.Routes.Upstreams() {
 			status.Providers = append(status.Providers, providerStatus{Name: u.Name, Type: u.Type(), Models: u.Base().Models})
 		}
@@ -72,6 +73,16 @@ func (a *App) status() statusReport {
 		report.Handlers = append(report.Handlers, status)
 	}
 	return report
+}
+
+// serverName is the HTTP server that the handler belongs to. Its id would say
+// more, but Caddy takes those out of a config before it loads it.
+func (h *Handler) serverName() string {
+	server, ok := h.ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok {
+		return ""
+	}
+	return server.Name()
 }
 
 // Interface guard

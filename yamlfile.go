@@ -77,6 +77,8 @@ func (f *configFile) notNested() error {
 		return f.at("/listen", errors.New("listen is for files that are the whole config: here the site says where to listen"))
 	case f.Config.ConfigFile != "":
 		return f.at("/config", errors.New("a config file cannot name another one"))
+	case f.Config.ID != "":
+		return f.at("/@id", errors.New("an @id is for Caddy's config: give it to the block that names this file"))
 	}
 	return nil
 }

@@ -156,6 +156,7 @@ func TestConfigFileInABlockIsNoWholeConfig(t *testing.T) {
 	for text, want := range map[string]string{
 		"retries: 1\nlisten: \":1\"\n":     "x.yaml:2:1: listen is for files that are the whole config",
 		"retries: 1\nconfig: other.yaml\n": "x.yaml:2:1: a config file cannot name another one",
+		"retries: 1\n\"@id\": gw\n":        "x.yaml:2:1: an @id is for Caddy's config",
 	} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "x.yaml"), []byte(text), 0o600); err != nil {

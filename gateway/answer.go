@@ -79,7 +79,7 @@ func (a *attempt) insideFailure(e *transform.Error, said []byte, contentType []s
 	case a.same && said != nil && a.mayPass(said):
 		failed.inItsOwnWords(http.StatusOK, contentType, bytes.Clone(said))
 	default:
-		inner.Message = a.redact(inner.Message)
+		a.putIntoOurWords(&inner)
 	}
 	return failed
 }

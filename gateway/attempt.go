@@ -261,7 +261,16 @@ func (a *attempt) present(failed *failure, response *http.Response, body []byte)
 		failed.inItsOwnWords(response.StatusCode, contentType(true, response.Header), body)
 		return
 	}
-	failed.err.Message = a.redact(failed.err.Message)
+	a.putIntoOurWords(failed.err)
+}
+
+// putIntoOurWords takes out of a provider's error what is not for clients. A
+// type of another format means nothing to them.
+func (a *attempt) putIntoOurWords(e *transform.Error) {
+	e.Message = a.redact(e.Message)
+	if !a.same {
+		e.Type = ""
+	}
 }
 
 // hideCredential keeps trouble with our own credential from looking like the client's.

@@ -164,7 +164,7 @@ func TestOwnCredentialIsNeverTheClientsTrouble(t *testing.T) {
 			got := g.chat(t, request)
 			wantError(t, got, 502, "upstream_auth_error")
 			equal(t, "X-Should-Retry", got.header.Get("X-Should-Retry"), "false")
-			if strings.Contains(fmt.Sprint(got), providerKey[:12]) {
+			if strings.Contains(fmt.Sprint(got), providerKey[:8]) {
 				t.Errorf("the client got the provider's key: %+v", got)
 			}
 			equal(t, "error", g.record(t).Error, "upstream_auth_error")
@@ -175,12 +175,12 @@ func TestOwnCredentialIsNeverTheClientsTrouble(t *testing.T) {
 func TestErrorsHoldNoKeyAndNoHost(t *testing.T) {
 	g, srv := single(t, nil)
 	for _, message := range []string{
-		"key: " + providerKey, "You sent " + providerKey + " to us", "see http://internal.example.com:8080/x", "upstream 127.0.0.1 is down",
+		"key: " + providerKey, "You sent " + providerKey + " to us", "upstream http://127.0.0.1:8080/x is down", "Bearer sk-proj-another1key2of3theirs",
 	} {
 		for _, status := range []int{400, 429, 500, 502, 503} {
 			srv.Script(testllm.Reply{Status: status, Error: testllm.Error{Message: message}})
 			got := g.chat(t, ask("openai/x"))
-			for _, secret := range []string{providerKey, "internal.example", "127.0.0.1"} {
+			for _, secret := range []string{providerKey, "127.0.0.1", "sk-proj"} {
 				if strings.Contains(got.body, secret) {
 					t.Errorf("%d: the client got %s", status, got.body)
 				}

@@ -33,8 +33,9 @@ func TestMain(m *testing.M) {
 // patience bounds every wait: far above what a healthy test needs.
 const patience = 10 * time.Second
 
-// providerKey is the credential of every provider here. No client may see it.
-const providerKey = "sk-provider-4f1c0ffee0canary"
+// providerKey is the credential of every provider here. No client may see it. It
+// does not look like a key, so that only who knows it can keep it secret.
+const providerKey = "canary/of+the;provider"
 
 // setup is the config of a gateway: who is not told otherwise may call anonymously.
 type setup struct {
@@ -65,7 +66,7 @@ func (s setup) start(t testing.TB) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := &witness{arrived: make(chan struct{}, 100)}
+	seen := &witness{began: make(chan struct{}, 200), arrived: make(chan struct{}, 200)}
 	gw := &gateway.Gateway{
 		Surface: gateway.Surface{OpenAI: true, Health: true},
 		Auth:    who, Routes: s.table(t), Observer: seen,
@@ -225,16 +226,17 @@ func equal[T comparable](t testing.TB, what string, got, want T) {
 
 // witness is an observer that keeps what it is told.
 type witness struct {
-	mu      sync.Mutex
-	started int
-	settled []*usage.Record
-	arrived chan struct{}
+	mu             sync.Mutex
+	started        int
+	settled        []*usage.Record
+	began, arrived chan struct{}
 }
 
 func (w *witness) Started() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.started++
+	w.began <- struct{}{}
 }
 
 func (w *witness) Settled(_ *http.Request, r *usage.Record) {

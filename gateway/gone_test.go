@@ -3,7 +3,9 @@ package gateway_test
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,23 +69,16 @@ func TestClientThatLeavesIsNotServedAnyFurther(t *testing.T) {
 
 func TestClientThatLeavesBeforeItsRequestIsWhole(t *testing.T) {
 	g, a, _ := pair(t, nil)
-	ctx, leave := context.WithCancel(t.Context())
-	body, feed := io.Pipe()
-	defer feed.Close()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.URL+chatPath, body)
+	connection, err := net.Dial("tcp", strings.TrimPrefix(g.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	left := make(chan error)
-	go func() {
-		_, err := g.client.Do(r) //nolint:bodyclose // there is none
-		left <- err
-	}()
-	_, _ = io.WriteString(feed, ask("m")[:20]) // once it is read the call has begun
-	leave()
-	if <-left == nil {
-		t.Fatal("the client was answered")
-	}
-	equal(t, "ending", g.record(t).Ending, usage.ClientGone)
+	defer connection.Close()
+	_, _ = io.WriteString(connection, "POST "+chatPath+" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"+ask("m"))
+	<-g.began
+	connection.Close()
+	record := g.record(t)
+	equal(t, "ending", record.Ending, usage.ClientGone)
+	equal(t, "tokens", record.Tokens, usage.Tokens{})
 	wantCalls(t, a, 0)
 }

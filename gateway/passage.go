@@ -80,12 +80,10 @@ func (p *translated) take(out []byte, e *sse.Event) ([]byte, transform.Sign, err
 		case transform.DeltaError:
 			sign.Err = d.Err
 			return out, sign, nil
-		case transform.DeltaUsage:
+		case transform.DeltaPing:
+			continue // the heartbeat is ours: a comment in every stream irritates some clients
+		case transform.DeltaStart, transform.DeltaUsage:
 			p.found.Usage = d.Usage
-		case transform.DeltaStart:
-			if d.Usage.Known {
-				p.found.Usage = d.Usage
-			}
 		case transform.DeltaFinish:
 			p.found.Finish = d.Finish
 		}

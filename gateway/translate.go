@@ -49,12 +49,13 @@ func (a *attempt) translate(out *buffer) error {
 	} else {
 		out.bytes, err = a.endpoint.Codec.AppendRequest(out.bytes, a.decoded.chat, to, &lost)
 	}
-	if err != nil {
-		return err
-	}
+	// What was refused may be why the encoder found nothing left to write.
 	refused := append(a.decoded.lost.Refused[:len(a.decoded.lost.Refused):len(a.decoded.lost.Refused)], lost.Refused...)
 	if len(refused) > 0 {
 		return unsupported(refused, a.endpoint.Codec.Format())
+	}
+	if err != nil {
+		return err
 	}
 	a.dropped(a.decoded.lost.Dropped...)
 	a.dropped(lost.Dropped...)

@@ -162,6 +162,9 @@ func (c *call) dropped(pointers ...string) {
 // redact takes out of a provider's words what is not for clients: keys, and
 // where the provider lives.
 func (a *attempt) redact(message string) string {
+	for _, key := range a.target.Upstream.Base().Keys() {
+		message = strings.ReplaceAll(message, key, "[redacted]") // not every key looks like one
+	}
 	message = transform.Scrub(message)
 	if host := a.endpoint.URL.Hostname(); host != "" {
 		message = strings.ReplaceAll(message, host, "[redacted]")
