@@ -26,12 +26,14 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 
 // statusReport is what GET /llm_proxy/status answers. It holds no secret.
 type statusReport struct {
+	// InFlight counts the calls of the process: those that began with a config
+	// that is replaced by now are among them.
+	InFlight int64           `json:"in_flight"`
 	Handlers []handlerStatus `json:"handlers"`
 }
 
 type handlerStatus struct {
 	Server    string           `json:"server"`
-	InFlight  int64            `json:"in_flight"`
 	Providers []providerStatus `json:"providers"`
 	Models    []string         `json:"models"`
 }
@@ -48,29 +50,28 @@ func (*adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
 		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s is not allowed here", r.Method)}
 	}
-	report := statusReport{Handlers: []handlerStatus{}}
+	report := statusReport{InFlight: inFlight.Load(), Handlers: []handlerStatus{}}
 	if app := active(); app != nil {
-		report = app.status()
+		report.Handlers = app.status()
 	}
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(report)
 }
 
-func (a *App) status() statusReport {
+func (a *App) status() []handlerStatus {
 	handlers := a.list()
-	report := statusReport{Handlers: make([]handlerStatus, 0, len(handlers))}
+	report := make([]handlerStatus, 0, len(handlers))
 	for _, h := range handlers {
 		g := h.acquire()
 		if g == nil {
 			continue
 		}
-		// Not counted: the generation itself and this look at it.
-		status := handlerStatus{Server: h.serverName(), InFlight: g.users.Load() - 2, Models: g.gateway.Routes.Models()}
+		status := handlerStatus{Server: h.serverName(), Models: g.gateway.Routes.Models()}
 		for _, u := range g.gateway.Routes.Upstreams() {
 			status.Providers = append(status.Providers, providerStatus{Name: u.Name, Type: u.Type(), Models: u.Base().Models})
 		}
 		g.release()
-		report.Handlers = append(report.Handlers, status)
+		report = append(report, status)
 	}
 	return report
 }

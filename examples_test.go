@@ -1,6 +1,7 @@
 package llmproxy_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -265,6 +267,7 @@ func testProduction(t *testing.T, e *example) {
 	)
 	e.start(t)
 	e.await(t, "certificate obtained successfully")
+	awaitHandshake(t, "localhost:"+port)
 	e.provider.Script(testllm.Reply{Text: "over TLS"})
 	e.chat(t, "smart", "Authorization", "Bearer "+appKey).says(t, 200, "over TLS")
 	for name, path := range map[string]string{"X-Api-Key": "", "Api-Key": "", "X-Goog-Api-Key": "", "": "?key=" + appKey} {
@@ -286,12 +289,32 @@ func testProduction(t *testing.T, e *example) {
 	e.stop(t)
 }
 
+// awaitHandshake waits until a server has its certificate at hand, which is a
+// moment after it was issued.
+func awaitHandshake(t *testing.T, addr string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // a test's own certificate
+		if err == nil {
+			conn.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
 func testWatched(t *testing.T, e *example) {
 	e.start(t)
 	e.get(t, "/v1/models").says(t, 200, `"demo"`, `"patient"`)
 	e.chat(t, "demo").says(t, 200, echoed)
+	openStream(t, e.base, chatBody("patient", strings.Repeat("word ", 40), true))
 	e.replace(t, "watched.yaml", "  demo:", "  renamed:")
 	e.await(t, "config file reloaded")
+	if _, status := e.configure(t, http.MethodGet, "/llm_proxy/status", ""); !strings.Contains(status, `"in_flight":1,`) {
+		t.Errorf("the stream of the old config is not in the status: %s", status)
+	}
 	e.chat(t, "renamed").says(t, 200, echoed)
 	e.chat(t, "demo").says(t, 404, "model_not_found")
 	e.replace(t, "watched.yaml", "mock/echo]", "nobody/echo]")

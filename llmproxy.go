@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -178,11 +179,21 @@ func (h *Handler) build(appFile, ownFile *configFile) (*generation, error) {
 	return build(h.ctx, cfg, h.logger, h.seen)
 }
 
-// Cleanup retires the gateway. Requests that it still serves go on to their end.
+// lateness is how long after a reload a request may still come on a connection
+// that was accepted before it. net/http gives up the silent ones after five seconds.
+const lateness = 10 * time.Second
+
+// Cleanup retires the gateway, once no request can come any more. Those that it
+// still serves go on to their end.
 func (h *Handler) Cleanup() error {
-	if g := h.current.Swap(nil); g != nil {
-		g.release()
+	if h.current.Load() == nil {
+		return nil
 	}
+	time.AfterFunc(lateness, func() {
+		if g := h.current.Swap(nil); g != nil {
+			g.release()
+		}
+	})
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -16,10 +17,11 @@ import (
 // The collectors belong to the process, so that counts survive reloads; each
 // config's registry gets them anew.
 var (
-	metricInFlight = prometheus.NewGauge(prometheus.GaugeOpts{
+	inFlight       atomic.Int64
+	metricInFlight = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "caddy", Subsystem: appName, Name: "requests_in_flight",
 		Help: "Calls being served.",
-	})
+	}, func() float64 { return float64(inFlight.Load()) })
 	metricRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "caddy", Subsystem: appName, Name: "requests_total",
 		Help: "Calls by model as configured, provider, HTTP status and ending.",
@@ -57,11 +59,11 @@ type observer struct {
 }
 
 // Started counts a call that has begun.
-func (*observer) Started() { metricInFlight.Inc() }
+func (*observer) Started() { inFlight.Add(1) }
 
 // Settled counts and logs a call that is over.
 func (o *observer) Settled(r *http.Request, record *usage.Record) {
-	metricInFlight.Dec()
+	inFlight.Add(-1)
 	count(record)
 	setPlaceholders(r, record)
 	addLogFields(r, record)

@@ -26,8 +26,10 @@ func NewShortLived[V any](most int, ttl time.Duration) *ShortLived[V] {
 
 // Keep stores a value, or not if the map is full.
 func (s *ShortLived[V]) Keep(key string, value V) {
-	if s.entries.ItemCount() >= s.most && !s.sweep() {
-		return
+	if s.entries.ItemCount() >= s.most {
+		if _, replaces := s.entries.Get(key); !replaces && !s.sweep() {
+			return
+		}
 	}
 	s.entries.SetDefault(key, value)
 }

@@ -115,12 +115,13 @@ func (s setup) table(t testing.TB) *routing.Table {
 	return table
 }
 
-// load makes a provider of its module, as a config does.
-func load(t testing.TB, name, module, baseURL string) *providers.Upstream {
+// load makes a provider of its module, as a config does. More members of that
+// are written with a comma before each.
+func load(t testing.TB, name, module, baseURL string, more ...string) *providers.Upstream {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
-	config := fmt.Sprintf(`{"base_url":%q,"api_key":%q}`, baseURL, providerKey)
+	config := fmt.Sprintf(`{"base_url":%q,"api_key":%q%s}`, baseURL, providerKey, strings.Join(more, ""))
 	if module == "mock" {
 		config = `{}`
 	}

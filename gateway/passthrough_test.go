@@ -2,11 +2,13 @@ package gateway_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/caddyllm/llmproxy/internal/testllm"
 	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/usage"
 )
 
 // oddRequest is a request whose spelling no encoder would reproduce.
@@ -26,11 +28,11 @@ func TestRequestArrivesByteForByteButForTheModel(t *testing.T) {
 }
 
 func TestStreamAsksForUsageAndChangesNothingElse(t *testing.T) {
-	const usage = `{"include_usage":true}`
+	const option = `{"include_usage":true}`
 	for _, test := range []struct{ name, options, want string }{
-		{"none", ``, `,"stream_options":` + usage},
-		{"null", `,"stream_options": null`, `,"stream_options": ` + usage},
-		{"empty", `,"stream_options":{}`, `,"stream_options":` + usage},
+		{"none", ``, `,"stream_options":` + option},
+		{"null", `,"stream_options": null`, `,"stream_options": ` + option},
+		{"empty", `,"stream_options":{}`, `,"stream_options":` + option},
 		{"off", `,"stream_options":{ "include_usage" : false , "x":[1.0]}`, `,"stream_options":{ "include_usage" : true , "x":[1.0]}`},
 		{"another option", `,"stream_options":{"x":1e1}`, `,"stream_options":{"x":1e1,"include_usage":true}`},
 		{"on", `,"stream_options":{ "include_usage":true }`, `,"stream_options":{ "include_usage":true }`},
@@ -178,4 +180,52 @@ func TestNothingOfAProvidersHeaderLeaks(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestOperatorsHeaderGoesToTheProviderOnly(t *testing.T) {
+	const secret, token = "operators own secret", "and this one too"
+	srv := testllm.New(t)
+	g := setup{upstreams: []*providers.Upstream{
+		load(t, "a", "openai", srv.URL, `,"header":{"X-Team":"`+secret+`","authorization":"Bearer `+token+`","User-Agent":"mine","X-V":"2"}`),
+	}}.start(t)
+	srv.Script(testllm.Reply{}, testllm.Reply{Status: 400, Error: testllm.Error{Message: "you sent " + secret + " " + token + " of version 2"}})
+	g.chat(t, ask("a/x"), "X-Team", "of the client")
+	got := g.chat(t, ask("a/x"))
+	for name, want := range map[string]string{"X-Team": secret, "Authorization": "Bearer " + token, "User-Agent": "mine", "X-V": "2"} {
+		equal(t, name, strings.Join(srv.Calls()[0].Header[name], ","), want)
+	}
+	equal(t, "error", got.body, `{"error":{"message":"you sent [redacted] [redacted] of version 2","type":"invalid_request_error","param":null,"code":null}}`)
+}
+
+func TestLargeBodiesPassBothWays(t *testing.T) {
+	const size = 3 << 20
+	g, srv := single(t, nil)
+	request := string(testllm.Body("gpt-6", size))
+	for _, chunked := range []bool{false, true} {
+		reply := testllm.Reply{Text: strings.Repeat("a long answer ", size/14)}
+		if chunked {
+			reply.Header = http.Header{"Content-Length": nil}
+		}
+		srv.Script(reply)
+		got := g.chat(t, request)
+		wantText(t, got, reply.Text)
+		equal(t, "length", got.header.Get("Content-Length"), strconv.Itoa(len(got.body)))
+		calls := srv.Calls()
+		equal(t, "request", string(calls[len(calls)-1].Body) == request, true)
+	}
+}
+
+func TestMockProviderIsServedLikeAnyOther(t *testing.T) {
+	g := setup{upstreams: []*providers.Upstream{load(t, "mock", "mock", "")}}.start(t)
+	wantText(t, g.chat(t, ask("mock/echo")), `"content":"hi"`)
+	stream := listen(t, g.chat(t, string(testllm.ChatRequest("mock/echo", true, "one two three"))))
+	equal(t, "text", stream.text, "one two three")
+	equal(t, "ended", stream.ended, true)
+	wantError(t, g.chat(t, ask("mock/fail-429")), 429, "rate_limit_exceeded")
+	long := string(testllm.ChatRequest("mock/die-mid-stream", true, "one two three four"))
+	equal(t, "broken end", strings.HasSuffix(g.chat(t, long).body, brokenOff), true)
+	for range 3 {
+		g.record(t)
+	}
+	equal(t, "ending", g.record(t).Ending, usage.Broken)
 }

@@ -82,14 +82,20 @@ func (c *call) remember(answer *transform.Response) {
 			reasoning = append(reasoning, part)
 		case part.Kind == transform.PartToolCall && (part.Opaque.Kind != transform.OpaqueNone || len(reasoning) > 0):
 			part.Opaque.Data = slices.Clone(part.Opaque.Data)
-			c.g.Signatures.Keep(c.signatureKey(part.Call.ID), &Signatures{Call: part.Opaque, Reasoning: reasoning})
+			c.keepSignatures(part.Call.ID, &Signatures{Call: part.Opaque, Reasoning: reasoning})
 			reasoning = nil
 		}
 	}
 }
 
-// maxRemembered bounds what one stream may gather.
+// maxRemembered bounds what one call may keep.
 const maxRemembered = 256 << 10
+
+func (c *call) keepSignatures(callID string, s *Signatures) {
+	if s.Size() <= maxRemembered {
+		c.g.Signatures.Keep(c.signatureKey(callID), s)
+	}
+}
 
 // signatureRecorder gathers the signatures of a stream.
 type signatureRecorder struct {
@@ -175,7 +181,7 @@ func (s *signatureRecorder) keep() {
 		if recorded.opaque.Kind == transform.OpaqueNone && len(signed) == 0 {
 			continue
 		}
-		s.call.g.Signatures.Keep(s.call.signatureKey(recorded.id), &Signatures{Call: recorded.opaque, Reasoning: signed})
+		s.call.keepSignatures(recorded.id, &Signatures{Call: recorded.opaque, Reasoning: signed})
 		signed = nil
 	}
 }

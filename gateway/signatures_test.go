@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/caddyllm/llmproxy/auth"
+	"github.com/caddyllm/llmproxy/gateway"
 	"github.com/caddyllm/llmproxy/internal/testllm"
 	"github.com/caddyllm/llmproxy/providers"
 )
@@ -96,4 +97,29 @@ func TestSignaturesGoToTheirVendorOnly(t *testing.T) {
 			equal(t, "signatures sent to "+model, strings.Count(lastBody(elsewhere), signature), 0)
 		}
 	}
+}
+
+func TestSignaturesAreBounded(t *testing.T) {
+	eachForeign(t, func(t *testing.T, module, model string, stream bool) {
+		g, srv := foreign(t, module, nil)
+		huge := strings.Repeat("c2ln", 100<<10)
+		srv.Script(testllm.Reply{Thinking: "hm", Signature: huge, Chunks: []string{}, Tools: twoTools})
+		got := listen(t, g.chat(t, fmt.Sprintf(loopRequest, model, stream, "")))
+		next := fmt.Sprintf(`,{"role":"assistant","tool_calls":[%s]},{"role":"tool","tool_call_id":%q,"content":"sunny"}`, plainCall(got.tools[0]), got.tools[0].ID)
+		srv.Script(testllm.Reply{})
+		g.chat(t, fmt.Sprintf(loopRequest, model, stream, next))
+		if n := len(lastBody(srv)); n > 10_000 {
+			t.Errorf("the provider got %d bytes", n)
+		}
+	})
+}
+
+func TestNoSignaturesAreKeptWithoutAStore(t *testing.T) {
+	eachForeign(t, func(t *testing.T, module, model string, stream bool) {
+		g, srv := foreign(t, module, func(g *gateway.Gateway) { g.Signatures = nil })
+		next := toolLoop(t, g, srv, model, stream, "x")
+		srv.Script(testllm.Reply{})
+		equal(t, "status", g.chat(t, fmt.Sprintf(loopRequest, model, stream, next)).status, 200)
+		equal(t, "signatures sent back", strings.Count(lastBody(srv), signature), 0)
+	})
 }

@@ -139,3 +139,15 @@ func TestForeignStreamThatIsLeftIsPaidFor(t *testing.T) {
 		}
 	}
 }
+
+func TestForeignCommentsAndStrangersAreLeftOut(t *testing.T) {
+	g, srv := foreign(t, "gemini", nil)
+	srv.Script(testllm.Reply{RawEvents: []string{
+		": hello\n\n", "event: novel\r\ndata: {\"novel\":1}\r\n\r\n",
+		`data: {"candidates":[{"content":{"role":"model","parts":[{"text":"hi"}]},"finishReason":"STOP"}]}`,
+	}})
+	got := listen(t, g.chat(t, askStream("p/gemini-2.5-pro")))
+	equal(t, "text", got.text, "hi")
+	equal(t, "ended", got.ended, true)
+	equal(t, "ending", g.record(t).Ending, usage.Complete)
+}

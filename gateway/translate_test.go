@@ -108,7 +108,6 @@ func listen(t *testing.T, a answer) *said {
 		s.ended = true
 		return s
 	}
-	equal(t, "content type", a.header.Get("Content-Type"), "text/event-stream; charset=utf-8")
 	for event := range strings.SplitSeq(strings.TrimSuffix(a.body, "\n\n"), "\n\n") {
 		switch data, ok := strings.CutPrefix(event, "data: "); {
 		case s.ended:
@@ -128,7 +127,10 @@ func TestForeignAnswers(t *testing.T) {
 	eachForeign(t, func(t *testing.T, module, model string, stream bool) {
 		g, srv := foreign(t, module, nil)
 		srv.Script(testllm.Reply{Text: "Hello there, caf\u00e9!", Usage: testllm.Usage{Input: 100, CacheRead: 40, Output: 20}, WritesOf: 7})
-		got := listen(t, g.chat(t, string(testllm.ChatRequest(model, stream, "hi"))))
+		answered := g.chat(t, string(testllm.ChatRequest(model, stream, "hi")))
+		want := map[bool]string{false: "application/json", true: "text/event-stream; charset=utf-8"}[stream]
+		equal(t, "content type", answered.header.Get("Content-Type"), want)
+		got := listen(t, answered)
 		equal(t, "text", got.text, "Hello there, caf\u00e9!")
 		equal(t, "finish", got.finish, "stop")
 		equal(t, "ended", got.ended, true)

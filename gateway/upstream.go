@@ -159,27 +159,39 @@ func (c *call) dropped(pointers ...string) {
 	}
 }
 
-// redact takes out of a provider's words what is not for clients: keys, and
-// where the provider lives.
+// redact takes out of a provider's words what is not for clients.
 func (a *attempt) redact(message string) string {
-	for _, key := range a.target.Upstream.Base().Keys() {
-		message = strings.ReplaceAll(message, key, "[redacted]") // not every key looks like one
+	for _, secret := range a.secrets() {
+		message = strings.ReplaceAll(message, secret, "[redacted]") // not every key looks like one
 	}
-	message = transform.Scrub(message)
-	if host := a.endpoint.URL.Hostname(); host != "" {
-		message = strings.ReplaceAll(message, host, "[redacted]")
-	}
-	return message
+	return transform.Scrub(message)
 }
 
-// mayPass tells whether a provider's own error can go to the client as it is: it
-// has no key, and does not say where the provider lives.
+// mayPass tells whether a provider's own error can go to the client as it is.
 func (a *attempt) mayPass(text []byte) bool {
-	host := a.endpoint.URL.Hostname()
-	if transform.HoldsKey(text) || host != "" && bytes.Contains(text, []byte(host)) {
-		return false
+	return !transform.HoldsKey(text) &&
+		!slices.ContainsFunc(a.secrets(), func(secret string) bool { return bytes.Contains(text, []byte(secret)) })
+}
+
+// leastSecret is the shortest value of an operator's header that is taken for a secret.
+const leastSecret = 8
+
+// secrets are what no error may tell: the provider's keys, what the operator
+// sends along, and where the provider lives.
+func (a *attempt) secrets() []string {
+	settings := a.target.Upstream.Base()
+	list := slices.Clone(settings.Keys())
+	for _, values := range settings.FixedHeader() {
+		for _, value := range values {
+			if value = strings.TrimPrefix(value, "Bearer "); len(value) >= leastSecret {
+				list = append(list, value)
+			}
+		}
 	}
-	return !slices.ContainsFunc(a.target.Upstream.Base().Keys(), func(key string) bool { return bytes.Contains(text, []byte(key)) })
+	if host := a.endpoint.URL.Hostname(); host != "" {
+		list = append(list, host)
+	}
+	return list
 }
 
 // upstreamRequestID is the provider's own name for a request, for its support.

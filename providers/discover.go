@@ -3,43 +3,64 @@ package providers
 import (
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 )
 
 // Discover lists the provider types whose usual environment variable is set,
-// sorted by name. A variable that several types read counts for the first of
-// them that is native to it: GEMINI_API_KEY means gemini, not its OpenAI-compatible twin.
+// sorted by name. A variable that several types read counts for one of them:
+// GEMINI_API_KEY means gemini, not its OpenAI-compatible twin, and ARK_API_KEY
+// means volcengine, for which it is the first choice. A type whose address has
+// a variable too is found only if that is set: else the config would not load.
 func Discover() []string {
-	var native, compatible []caddy.ModuleInfo
-	for _, module := range caddy.GetModules(Namespace) {
-		if _, ok := module.New().(*OpenAICompatible); ok {
-			compatible = append(compatible, module)
-		} else {
-			native = append(native, module)
-		}
-	}
 	var found []string
 	claimed := make(map[string]bool)
-	for _, module := range append(native, compatible...) {
-		provider, ok := module.New().(Discoverable)
-		if !ok {
-			continue
+	native, compatible := discoverable()
+	for _, group := range [][]candidate{native, compatible} {
+		for _, firstChoice := range []bool{true, false} {
+			for _, c := range group {
+				names := c.environment
+				if firstChoice {
+					names = names[:min(1, len(names))]
+				}
+				if name := firstSet(names, claimed); name != "" && !slices.Contains(found, c.name) {
+					claimed[name] = true
+					found = append(found, c.name)
+				}
+			}
 		}
-		name := firstSet(provider.Environment())
-		if name == "" || claimed[name] {
-			continue
-		}
-		claimed[name] = true
-		found = append(found, module.ID.Name())
 	}
 	slices.Sort(found)
 	return found
 }
 
-func firstSet(names []string) string {
+// candidate is a provider type and the variables that may hold its key.
+type candidate struct {
+	name        string
+	environment []string
+}
+
+func discoverable() (native, compatible []candidate) {
+	for _, module := range caddy.GetModules(Namespace) {
+		provider := module.New()
+		p, ok := provider.(Discoverable)
+		if !ok {
+			continue
+		}
+		c := candidate{module.ID.Name(), p.Environment()}
+		if twin, ok := provider.(*OpenAICompatible); !ok {
+			native = append(native, c)
+		} else if twin.hasAddress() {
+			compatible = append(compatible, c)
+		}
+	}
+	return native, compatible
+}
+
+func firstSet(names []string, claimed map[string]bool) string {
 	for _, name := range names {
-		if os.Getenv(name) != "" {
+		if !claimed[name] && strings.TrimSpace(os.Getenv(name)) != "" {
 			return name
 		}
 	}

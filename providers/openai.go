@@ -72,6 +72,12 @@ func (p *OpenAICompatible) Keyless() bool { return p.preset.Keyless }
 // Environment names the variables that usually hold the key.
 func (p *OpenAICompatible) Environment() []string { return p.preset.Env }
 
+// hasAddress tells whether the preset's address is known without a base_url.
+func (p *OpenAICompatible) hasAddress() bool {
+	_, err := caddy.NewReplacer().ReplaceOrErr(p.preset.BaseURL, true, true)
+	return err == nil
+}
+
 // Interface guards
 var (
 	_ Provider              = (*OpenAICompatible)(nil)

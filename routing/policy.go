@@ -6,7 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
-	"sync/atomic"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 )
@@ -68,7 +68,9 @@ func (Weighted) Order(targets []Target) {
 
 // RoundRobin starts with the next target at each call.
 type RoundRobin struct {
-	next atomic.Uint32
+	mu sync.Mutex
+	// next counts by priority: one call orders the groups of a route one after another.
+	next map[int]int
 }
 
 // CaddyModule returns the Caddy module information.
@@ -78,14 +80,24 @@ func (*RoundRobin) CaddyModule() caddy.ModuleInfo {
 
 // Order rotates the targets.
 func (p *RoundRobin) Order(targets []Target) {
-	n := uint32(len(targets)) //nolint:gosec // a handful
-	if n < 2 {
+	if len(targets) < 2 {
 		return
 	}
-	by := int((p.next.Add(1) - 1) % n)
+	by := p.turn(targets[0].Priority) % len(targets)
 	slices.Reverse(targets[:by])
 	slices.Reverse(targets[by:])
 	slices.Reverse(targets)
+}
+
+func (p *RoundRobin) turn(priority int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == nil {
+		p.next = make(map[int]int)
+	}
+	n := p.next[priority]
+	p.next[priority]++
+	return n
 }
 
 func moveToFront(targets []Target, i int) {

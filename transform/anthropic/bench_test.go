@@ -22,6 +22,9 @@ func BenchmarkDecodeStream(b *testing.B) {
 			d := Codec{}.NewStreamDecoder()
 			open := blockStartOf(1, `{"type":"tool_use","id":"toolu_1","name":"f","input":{}}`)
 			deltas, err := d.Decode(nil, []byte("content_block_start"), []byte(open))
+			if err != nil {
+				b.Fatal(err)
+			}
 			name, data := []byte(hot.event), []byte(hot.data)
 			b.ReportAllocs()
 			for b.Loop() {

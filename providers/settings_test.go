@@ -1,0 +1,225 @@
+package providers_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"go.uber.org/goleak"
+
+	"github.com/caddyllm/llmproxy/providers"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+
+// canary is in every secret here. No error may hold it.
+const canary = "sEcReT/c4nary"
+
+func load(t *testing.T, kind, config string) (providers.Provider, error) {
+	t.Helper()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	module, err := ctx.LoadModuleByID(providers.Namespace+"."+kind, json.RawMessage(config))
+	if err != nil {
+		return nil, err
+	}
+	return module.(providers.Provider), nil
+}
+
+func mustLoad(t *testing.T, kind, config string) providers.Provider {
+	t.Helper()
+	p, err := load(t, kind, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// clearEnvironment unsets every variable that a provider reads.
+func clearEnvironment(t *testing.T) {
+	t.Helper()
+	for _, module := range caddy.GetModules(providers.Namespace) {
+		if p, ok := module.New().(providers.Discoverable); ok {
+			for _, name := range p.Environment() {
+				t.Setenv(name, "")
+			}
+		}
+	}
+	for _, name := range []string{"CLOUDFLARE_ACCOUNT_ID", "DATABRICKS_HOST"} {
+		t.Setenv(name, "")
+	}
+}
+
+func TestKeysComeFromTheConfigOrTheEnvironment(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte("from-a-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, kind, config string
+		env                map[string]string
+		want               string
+		literal            bool
+	}{
+		{"literal", "openai", `{"api_key":"k1"}`, nil, "k1 k1", true},
+		{"placeholder", "openai", `{"api_key":"{env.MY_KEY}"}`, map[string]string{"MY_KEY": " k2\n"}, "k2 k2", false},
+		{"file", "openai", `{"api_key":"{file.` + file + `}"}`, nil, "from-a-file from-a-file", false},
+		{"usual variable", "openai", `{}`, map[string]string{"OPENAI_API_KEY": "k3"}, "k3 k3", false},
+		{"first variable that is set", "gemini", `{}`, map[string]string{"GOOGLE_API_KEY": "k4"}, "k4 k4", false},
+		{"first of two variables", "gemini", `{}`, map[string]string{"GEMINI_API_KEY": "k5", "GOOGLE_API_KEY": "k4"}, "k5 k5", false},
+		{"config before environment", "anthropic", `{"api_key":"k6"}`, map[string]string{"ANTHROPIC_API_KEY": "k7"}, "k6 k6", true},
+		{"several are used in turn", "openai", `{"api_key":["a","b","{env.MY_KEY}"]}`, map[string]string{"MY_KEY": "c"}, "a b c a b c", true},
+		{"none is needed", "openai_compatible", `{"base_url":"http://x"}`, nil, " ", false},
+		{"none is needed but one is set", "vllm", `{}`, map[string]string{"VLLM_API_KEY": "k8"}, "k8 k8", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			clearEnvironment(t)
+			for name, value := range test.env {
+				t.Setenv(name, value)
+			}
+			s := mustLoad(t, test.kind, test.config).Base()
+			var got []string
+			for range max(2, strings.Count(test.want, " ")+1) {
+				got = append(got, s.Key())
+			}
+			if strings.Join(got, " ") != test.want || s.HasLiteralKey() != test.literal {
+				t.Errorf("keys are %q, literal %v", got, s.HasLiteralKey())
+			}
+		})
+	}
+}
+
+func TestBadSettingsAreRefusedWithoutTellingSecrets(t *testing.T) {
+	clearEnvironment(t)
+	t.Setenv("EMPTY", "")
+	t.Setenv("SECRET", canary)
+	for _, test := range []struct{ name, kind, config, err string }{
+		{"no key", "openai", `{}`, "api_key is missing: set OPENAI_API_KEY, or write api_key {env.YOUR_VARIABLE}"},
+		{"no key of two variables", "gemini", `{}`, "set GEMINI_API_KEY, or"},
+		{"empty key", "openai", `{"api_key":""}`, "api_key 1 is empty"},
+		{"blank key", "openai", `{"api_key":["` + canary + `","  "]}`, "api_key 2 is empty"},
+		{"unset variable", "openai", `{"api_key":["` + canary + `","{env.EMPTY}"]}`, "resolving api_key 2"},
+		{"unknown placeholder", "openai", `{"api_key":"{nonsense.x}"}`, "resolving api_key 1"},
+		{"missing file", "openai", `{"api_key":"{file./nonexistent/key}"}`, "api_key 1"},
+		{"key with a line end", "openai", `{"api_key":"` + canary + `\nX: y"}`, "api_key 1 has characters"},
+		{"key in a variable with a line end", "openai", `{"api_key":"{env.SECRET}\u0000"}`, "api_key 1 has characters"},
+		{"key of a wrong type", "openai", `{"api_key":{"k":"` + canary + `"}}`, "a string or a list of strings"},
+		{"list of a wrong type", "openai", `{"api_key":["` + canary + `",1]}`, "a string or a list of strings"},
+		{"no base_url", "openai_compatible", `{"api_key":"` + canary + `"}`, "base_url is missing"},
+		{"base_url without a scheme", "openai", `{"api_key":"` + canary + `","base_url":"api.example.com/v1"}`, "must start with http"},
+		{"base_url of another scheme", "openai", `{"api_key":"x","base_url":"ftp://` + canary + `"}`, "must start with http"},
+		{"base_url without a host", "openai", `{"api_key":"x","base_url":"https:///` + canary + `"}`, "name a host"},
+		{"base_url that is none", "openai", `{"api_key":"x","base_url":"https://` + canary + `%zz\u007f"}`, "base_url is not a URL"},
+		{"base_url with a user", "openai", `{"api_key":"x","base_url":"https://u:` + canary[:6] + `@host"}`, "must not have a user"},
+		{"base_url with a query", "openai", `{"api_key":"x","base_url":"https://host?key=` + canary + `"}`, "must not have a user, a query"},
+		{"base_url with a fragment", "openai", `{"api_key":"x","base_url":"https://host#` + canary + `"}`, "fragment"},
+		{"base_url of an unset variable", "openai", `{"api_key":"x","base_url":"https://{env.EMPTY}/v1"}`, "resolving base_url"},
+		{"preset that needs an account", "cloudflare", `{"api_key":"` + canary + `"}`, "env.CLOUDFLARE_ACCOUNT_ID"},
+		{"header with a line end", "openai", `{"api_key":"x","header":{"X-A":"` + canary + `\r\nX: y"}}`, `header "X-A" is not`},
+		{"header name with a space", "openai", `{"api_key":"x","header":{"X A":"` + canary + `"}}`, `header "X A" is not`},
+		{"header of an unset variable", "openai", `{"api_key":"x","header":{"X-A":"{env.EMPTY}"}}`, "resolving header X-A"},
+		{"unknown member", "openai", `{"api_key":"` + canary + `","bse_url":"x"}`, "bse_url"},
+		{"unknown transport", "openai", `{"api_key":"` + canary + `","transport":{"protocol":"nonsense"}}`, "transport"},
+		{"mock with a key", "mock", `{"api_key":"` + canary + `"}`, "the mock provider takes no base_url"},
+		{"mock with an address", "mock", `{"base_url":"https://` + canary + `"}`, "it never leaves the process"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := load(t, test.kind, test.config)
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Fatalf("error is %v, want %q", err, test.err)
+			}
+			if strings.Contains(err.Error(), canary) || strings.Contains(err.Error(), canary[:6]) {
+				t.Errorf("the error tells a secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestWhereCallsGo(t *testing.T) {
+	for _, test := range []struct{ kind, base, model, chat, stream, embeddings string }{
+		{"openai", "", "gpt-6", "https://api.openai.com/v1/chat/completions", "", "https://api.openai.com/v1/embeddings"},
+		{"openai", "http://h:1/x/v1/", "gpt-6", "http://h:1/x/v1/chat/completions", "", "http://h:1/x/v1/embeddings"},
+		{"groq", "", "x", "https://api.groq.com/openai/v1/chat/completions", "", "https://api.groq.com/openai/v1/embeddings"},
+		{"anthropic", "", "x", "https://api.anthropic.com/v1/messages", "", ""},
+		{"anthropic", "https://proxy.example/a//", "x", "https://proxy.example/a/v1/messages", "", ""},
+		{"gemini", "", "gemini-x", "https://generativelanguage.googleapis.com/v1beta/models/gemini-x:generateContent",
+			"https://generativelanguage.googleapis.com/v1beta/models/gemini-x:streamGenerateContent?alt=sse",
+			"https://generativelanguage.googleapis.com/v1beta/models/gemini-x:batchEmbedContents"},
+		{"gemini", "http://h", "tuned/a b?c", "http://h/v1beta/models/tuned/a%20b%3Fc:generateContent", "http://h/v1beta/models/tuned/a%20b%3Fc:streamGenerateContent?alt=sse", "http://h/v1beta/models/tuned/a%20b%3Fc:batchEmbedContents"},
+	} {
+		config, _ := json.Marshal(map[string]string{"api_key": "k", "base_url": test.base})
+		p := mustLoad(t, test.kind, string(config))
+		stream := test.stream
+		if stream == "" {
+			stream = test.chat
+		}
+		if got := p.Chat(test.model, false).URL.String(); got != test.chat {
+			t.Errorf("%s: chat goes to %s, want %s", test.kind, got, test.chat)
+		}
+		if got := p.Chat(test.model, true).URL.String(); got != stream {
+			t.Errorf("%s: a stream comes from %s, want %s", test.kind, got, stream)
+		}
+		embedder, ok := p.(providers.Embedder)
+		if ok != (test.embeddings != "") || ok && embedder.Embeddings(test.model).URL.String() != test.embeddings {
+			t.Errorf("%s: embeddings come from elsewhere than %q", test.kind, test.embeddings)
+		}
+	}
+}
+
+func TestHowCallsAreSigned(t *testing.T) {
+	for kind, want := range map[string]http.Header{
+		"openai":    {"Authorization": {"Bearer k"}},
+		"groq":      {"Authorization": {"Bearer k"}},
+		"anthropic": {"X-Api-Key": {"k"}, "Anthropic-Version": {"2023-06-01"}},
+		"gemini":    {"X-Goog-Api-Key": {"k"}},
+		"mock":      {},
+	} {
+		config := `{"api_key":"k"}`
+		if kind == "mock" {
+			config = `{}`
+		}
+		got := http.Header{}
+		mustLoad(t, kind, config).Authorize(got, "k")
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: header is %s, want %s", kind, got, want)
+		}
+	}
+}
+
+func TestTransports(t *testing.T) {
+	s := mustLoad(t, "openai", `{"api_key":"k"}`).Base()
+	transport, ok := s.Transport().(*reverseproxy.HTTPTransport)
+	if !ok || !transport.Transport.DisableCompression || transport.Transport.MaxIdleConnsPerHost != 512 {
+		t.Errorf("the default transport is %#v", s.Transport())
+	}
+	s = mustLoad(t, "openai", `{"api_key":"k","transport":{"protocol":"http","dial_timeout":"1s"}}`).Base()
+	if transport, ok := s.Transport().(*reverseproxy.HTTPTransport); !ok || transport.DialTimeout != caddy.Duration(1e9) {
+		t.Errorf("the transport is %#v", s.Transport())
+	}
+}
+
+func TestFixedHeaderIsResolvedOnce(t *testing.T) {
+	t.Setenv("TEAM", "blue")
+	p := mustLoad(t, "openai", `{"api_key":"k","header":{"openai-project":"{env.TEAM}"}}`)
+	t.Setenv("TEAM", "red")
+	if got := p.Base().FixedHeader().Get("OpenAI-Project"); got != "blue" {
+		t.Errorf("header is %q", got)
+	}
+}
+
+func TestListsMayBeStrings(t *testing.T) {
+	var s providers.Settings
+	if err := json.Unmarshal([]byte(`{"models":"gpt-*","api_key":["a","b"]}`), &s); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := json.Marshal(&s); string(text) != `{"api_key":["a","b"],"models":"gpt-*"}` {
+		t.Errorf("settings are %s", text)
+	}
+}

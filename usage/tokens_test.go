@@ -1,0 +1,55 @@
+package usage
+
+import (
+	"math"
+	"testing"
+)
+
+func TestClampBelievesWhatCanBeTrue(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		said, got Tokens
+	}{
+		{"nothing", Tokens{}, Tokens{}},
+		{"ordinary", Tokens{Input: 10, CacheRead: 4, CacheWrite: 6, Output: 5, Reasoning: 5, Known: true}, Tokens{Input: 10, CacheRead: 4, CacheWrite: 6, Output: 5, Reasoning: 5, Known: true}},
+		{"negative", Tokens{Input: -600, CacheRead: -1, CacheWrite: -1, Output: math.MinInt64, Reasoning: -1}, Tokens{}},
+		{"absurd", Tokens{Input: math.MaxInt64, Output: math.MaxInt64}, Tokens{Input: maxTokens, Output: maxTokens}},
+		{"parts larger than the whole", Tokens{Input: 10, CacheRead: 30, CacheWrite: 30, Output: 5, Reasoning: 6}, Tokens{Input: 10, CacheRead: 10, Output: 5, Reasoning: 5}},
+		{"two parts larger than the whole", Tokens{Input: 10, CacheRead: 7, CacheWrite: 7}, Tokens{Input: 10, CacheRead: 7, CacheWrite: 3}},
+		{"estimated", Tokens{Input: 1, Estimated: true}, Tokens{Input: 1, Estimated: true}},
+	} {
+		if got := test.said.Clamp(); got != test.got {
+			t.Errorf("%s: %+v, want %+v", test.name, got, test.got)
+		}
+		if total := test.said.Clamp().Total(); total < 0 || total > 2*maxTokens {
+			t.Errorf("%s: the total is %d", test.name, total)
+		}
+	}
+}
+
+func TestEstimates(t *testing.T) {
+	for bytes, want := range map[int]int64{0: 0, 1: 1, 4: 1, 5: 2, 4000: 1000} {
+		if got := EstimateBytes(bytes); got != want {
+			t.Errorf("%d bytes are %d tokens, want %d", bytes, got, want)
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		events []int
+		want   int64
+	}{
+		{"no event", nil, 0},
+		{"one event", []int{200}, 1},
+		{"a token each", []int{200, 200, 200, 200}, 4},
+		{"one of them long", []int{200, 240, 200}, 13}, // and 40 bytes
+		{"the smallest last", []int{240, 240, 200}, 23},
+	} {
+		var e StreamEstimate
+		for _, n := range test.events {
+			e.Add(n)
+		}
+		if got := e.Tokens(); got != test.want {
+			t.Errorf("%s: %d tokens, want %d", test.name, got, test.want)
+		}
+	}
+}
