@@ -143,10 +143,16 @@ var goroutineTotal = regexp.MustCompile(`total (\d+)`)
 
 func (s *storm) goroutines() int {
 	s.t.Helper()
-	_, text := s.gateway.configure(s.t, http.MethodGet, "/debug/pprof/goroutine?debug=1", "")
-	found := goroutineTotal.FindStringSubmatch(text)
+	return s.profiled("goroutine?debug=1", goroutineTotal)
+}
+
+// profiled is the number that a profile of the process says.
+func (s *storm) profiled(profile string, number *regexp.Regexp) int {
+	s.t.Helper()
+	_, text := s.gateway.configure(s.t, http.MethodGet, "/debug/pprof/"+profile, "")
+	found := number.FindStringSubmatch(text)
 	if found == nil {
-		s.t.Fatalf("no goroutine profile: %.200s", text)
+		s.t.Fatalf("no profile: %.200s", text)
 	}
 	n, err := strconv.Atoi(found[1])
 	if err != nil {

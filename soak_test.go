@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -111,14 +110,5 @@ var heapAlloc = regexp.MustCompile(`# HeapAlloc = (\d+)`)
 // heap is what the process holds once its garbage is collected.
 func (s *storm) heap() int {
 	s.t.Helper()
-	_, text := s.gateway.configure(s.t, http.MethodGet, "/debug/pprof/heap?gc=1&debug=1", "")
-	found := heapAlloc.FindStringSubmatch(text)
-	if found == nil {
-		s.t.Fatalf("no heap profile: %.200s", text)
-	}
-	n, err := strconv.Atoi(found[1])
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return n
+	return s.profiled("heap?gc=1&debug=1", heapAlloc)
 }
