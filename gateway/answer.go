@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 	"github.com/caddyllm/llmproxy/usage"
 )
@@ -66,7 +65,15 @@ func (a *attempt) renderAnswer(body []byte, contentType []string) ([]byte, trans
 	if !errors.As(err, &e) {
 		return nil, summary, &failure{err: errUpstreamProtocol, verdict: ambiguous}
 	}
-	return nil, summary, a.insideFailure(e, body, contentType)
+	return nil, summary, a.insideFailure(e, a.readable(body), contentType)
+}
+
+// readable is an error's body if the client's SDK can read it, else nil.
+func (a *attempt) readable(body []byte) []byte {
+	if a.client.IsError(body) {
+		return body
+	}
+	return nil
 }
 
 // insideFailure is a provider's error in an answer whose status says 200, and
@@ -127,10 +134,6 @@ func contentType(same bool, h http.Header) []string {
 		return value
 	}
 	return headerJSON
-}
-
-func isJSONObject(body []byte) bool {
-	return jsonbytes.Parse(body).Kind() == jsonbytes.Object && jsonbytes.Check(body, 0) == nil
 }
 
 // commit sends the header of an answer. There is no way back from here.

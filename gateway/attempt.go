@@ -257,7 +257,7 @@ func (a *attempt) present(failed *failure, response *http.Response, body []byte)
 	if failed.hideCredential() {
 		return
 	}
-	if a.same && isJSONObject(body) && a.mayPass(body) {
+	if a.same && a.client.IsError(body) && a.mayPass(body) {
 		failed.inItsOwnWords(response.StatusCode, contentType(true, response.Header), body)
 		return
 	}

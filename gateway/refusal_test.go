@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/caddyllm/llmproxy/internal/testllm"
 )
 
 // A message whose only part the target cannot take is not an empty message.
@@ -15,4 +17,24 @@ func TestMessageOfNothingButWhatIsRefusedNamesIt(t *testing.T) {
 		t.Errorf("the answer is %s", got.body)
 	}
 	wantCalls(t, srv, 0)
+}
+
+// Some servers that speak a client's format have errors of their own making:
+// an SDK that looks for "error" would show nothing of them.
+func TestErrorThatTheClientCannotReadIsToldInItsFormat(t *testing.T) {
+	for name, body := range map[string]string{
+		"flat":   `{"object":"error","message":"Bad: temperature","type":"invalid_request_error","param":null,"code":null}`,
+		"detail": `{"detail":"Bad: temperature"}`,
+		"text":   `{"error":"Bad: temperature"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, srv := single(t, nil)
+			srv.Script(testllm.Reply{Status: http.StatusBadRequest, Body: []byte(body), ContentType: "application/json"})
+			got := g.chat(t, ask("openai/x"))
+			equal(t, "status", got.status, http.StatusBadRequest)
+			if !strings.HasPrefix(got.body, `{"error":{"message":"Bad: temperature"`) {
+				t.Errorf("the answer is %s", got.body)
+			}
+		})
+	}
 }

@@ -267,7 +267,7 @@ func (a *attempt) notAStream(ctx context.Context, response *http.Response) *fail
 	}
 	var e *transform.Error
 	if _, err := a.endpoint.Codec.InspectResponse(body); errors.As(err, &e) {
-		return a.insideFailure(e, body, contentType(true, response.Header))
+		return a.insideFailure(e, a.readable(body), contentType(true, response.Header))
 	}
 	return &failure{err: errUpstreamProtocol, verdict: ambiguous}
 }

@@ -45,6 +45,12 @@ func (Codec) Status(e *transform.Error) int {
 	return (&transform.Error{Kind: e.Kind}).HTTPStatus()
 }
 
+// IsError tells whether a body is an error as clients of this format read it:
+// an object whose member error is an object. SDKs show nothing of any other.
+func (Codec) IsError(body []byte) bool {
+	return jsonbytes.Check(body, 0) == nil && jsonbytes.Parse(body).Get("error").Kind() == jsonbytes.Object
+}
+
 // AppendError writes {"error":{message,type,param,code}}. The request id goes
 // into a header, not into the body.
 func (Codec) AppendError(dst []byte, e *transform.Error, _ string) []byte {
