@@ -263,8 +263,8 @@ func (m *Model) readTarget(d *caddyfile.Dispenser) error {
 			return d.Errf("unrecognized word %q: a target takes weight and priority, each once", args[i])
 		}
 		n, err := strconv.Atoi(args[i+1])
-		if err != nil || n < 1 {
-			return d.Errf("%s must be a whole number from 1 on, not %q", args[i], args[i+1])
+		if err != nil || n < 1 || n > maxWeight {
+			return d.Errf("%s must be a whole number from 1 to %d, not %q", args[i], maxWeight, args[i+1])
 		}
 		*number = n
 	}

@@ -169,6 +169,17 @@ func decodeStrictly(data []byte, into any) error {
 
 // check finds what can be wrong without knowing the other places.
 func (c *Config) check() error {
+	// An empty list would say "none" here, and "all" once the config was written out again.
+	if c.Surface != nil && len(c.Surface) == 0 {
+		return &placedError{"/surface", errors.New("surface is empty: name what to claim, or leave it out for all")}
+	}
+	if c.Auth != nil {
+		for _, id := range slices.Sorted(maps.Keys(c.Auth.Keys)) {
+			if key := c.Auth.Keys[id]; key != nil && key.Models != nil && len(key.Models) == 0 {
+				return &placedError{"/auth/keys/" + escapePointer(id), fmt.Errorf("key %q: models is empty: name some, or leave it out for all", id)}
+			}
+		}
+	}
 	for _, s := range c.Surface {
 		if !slices.Contains(surfaces, s) {
 			return &placedError{"/surface", fmt.Errorf("surface %q is not one of %v", s, surfaces)}
@@ -214,12 +225,15 @@ func (m *Model) check(pointer string) error {
 		if err := checkTarget(t.Target); err != nil {
 			return &placedError{place, err}
 		}
-		if t.Weight < 0 {
-			return &placedError{place, fmt.Errorf("the weight of %q must be positive", t.Target)}
+		if t.Weight < 0 || t.Weight > maxWeight {
+			return &placedError{place, fmt.Errorf("the weight of %q must be from 1 to %d", t.Target, maxWeight)}
 		}
 	}
 	return nil
 }
+
+// maxWeight keeps the sum of weights far from where it overflows.
+const maxWeight = 1_000_000
 
 // checkTarget sees to the form of a target. Whether there is such a provider is
 // known only when all places have spoken.

@@ -65,7 +65,7 @@ var sharedState = caddy.NewUsagePool()
 // The signatures kept for clients that cannot carry them: long enough for a
 // tool to run, and few enough that a flood of tool calls stays small.
 const (
-	maxSignatures = 10_000
+	maxSignatures = 2_000
 	signaturesTTL = 30 * time.Minute
 )
 

@@ -186,14 +186,16 @@ const lateness = 10 * time.Second
 // Cleanup retires the gateway, once no request can come any more. Those that it
 // still serves go on to their end.
 func (h *Handler) Cleanup() error {
-	if h.current.Load() == nil {
-		return nil
-	}
-	time.AfterFunc(lateness, func() {
+	retire := func() {
 		if g := h.current.Swap(nil); g != nil {
 			g.release()
 		}
-	})
+	}
+	if h.app == nil || h.app.watcher == nil {
+		retire() // the config never came into use
+		return nil
+	}
+	time.AfterFunc(lateness, retire)
 	return nil
 }
 

@@ -107,7 +107,7 @@ func TestJSONConfigIsReadStrictly(t *testing.T) {
 		"unknown surface":          {`{"surface":["anthropic"]}`, `surface "anthropic" is not one of [openai health]`},
 		"null model":               {`{"models":{"a":null}}`, `model "a": is null`},
 		"negative retries":         {`{"retries":-1}`, "retries must not be negative"},
-		"negative weight":          {`{"models":{"a":{"to":[{"target":"mock/echo","weight":-1}]}}}`, `model "a": the weight of "mock/echo" must be positive`},
+		"negative weight":          {`{"models":{"a":{"to":[{"target":"mock/echo","weight":-1}]}}}`, `model "a": the weight of "mock/echo" must be from 1 to 1000000`},
 		"order of unknown names":   {`{"provider_order":["nobody"]}`, `provider_order names "nobody"`},
 		"api_key of a wrong type":  {`{"providers":{"openai":{"api_key":{"value":"` + canary + `"}}},"auth":{"anonymous":true}}`, "must be a string or a list of strings"},
 		"discovery from elsewhere": {`{"discover":"dns"}`, "providers can be discovered from"},

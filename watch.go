@@ -51,19 +51,17 @@ type watchedFile struct {
 	failed string // the error that was logged last, so that it is not logged every second
 }
 
-// changed tells whether the file has another content than last time. A file
-// that cannot be read has not changed: it may be about to be replaced.
-func (f *watchedFile) changed(path string) (text []byte, changed bool, err error) {
-	text, err = readBounded(path)
-	if err != nil {
-		return nil, false, err
+// changed tells whether the file has another content than what is in use. One
+// that was refused goes on being so: what it lacks may come with another file.
+func (f *watchedFile) changed(path string) (text []byte, digest [sha256.Size]byte, err error) {
+	if text, err = readBounded(path); err != nil {
+		return nil, digest, err
 	}
-	digest := sha256.Sum256(text)
-	if digest == f.digest {
-		return nil, false, nil
+	if digest = sha256.Sum256(text); digest == f.digest {
+		f.failed = ""
+		return nil, digest, nil
 	}
-	f.digest = digest
-	return text, true, nil
+	return text, digest, nil
 }
 
 // reload looks at every config file and puts into use what has changed.
@@ -79,8 +77,8 @@ func (a *App) reload() {
 }
 
 func (a *App) reloadFile(watched *watchedFile, path string, use func(*configFile) error) {
-	text, changed, err := watched.changed(path)
-	if err == nil && !changed {
+	text, digest, err := watched.changed(path)
+	if err == nil && text == nil {
 		return
 	}
 	var file *configFile
@@ -92,7 +90,7 @@ func (a *App) reloadFile(watched *watchedFile, path string, use func(*configFile
 	}
 	switch {
 	case err == nil:
-		watched.failed = ""
+		watched.digest, watched.failed = digest, ""
 		a.logger.Info("config file reloaded", zap.String("file", path))
 	case err.Error() != watched.failed:
 		watched.failed = err.Error()
@@ -104,6 +102,9 @@ func (a *App) reloadFile(watched *watchedFile, path string, use func(*configFile
 func (a *App) useFile(file *configFile) error {
 	if err := file.notNested(); err != nil {
 		return err
+	}
+	if _, err := a.config(file); err != nil { // which no handler may be there to find
+		return file.locate(err)
 	}
 	handlers := a.list()
 	built := make([]*generation, 0, len(handlers))

@@ -145,5 +145,12 @@ func nodeName(node *yaml.Node) string {
 	case node.Tag == "!!str":
 		return "text"
 	}
-	return node.Value
+	// Never the value: it may be somebody's secret.
+	switch node.Tag {
+	case "!!bool":
+		return "true or false"
+	case "!!null":
+		return "nothing"
+	}
+	return "a number"
 }

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/caddyllm/llmproxy/transform"
 	"github.com/caddyllm/llmproxy/usage"
@@ -40,8 +41,10 @@ func (a *attempt) relayAnswer(ctx context.Context, response *http.Response) *fai
 	}
 	a.note(summary)
 	a.commit(http.StatusOK, contentType, len(out))
-	a.write(out)
 	a.record.Ending = usage.Complete
+	if err := a.write(out); err != nil {
+		a.record.Ending, a.record.Error = usage.ClientGone, errClientGone.Class()
+	}
 	return nil
 }
 
@@ -130,7 +133,13 @@ func isEventStream(h http.Header) bool {
 
 // contentType is the provider's where its bytes are passed on.
 func contentType(same bool, h http.Header) []string {
-	if value := h["Content-Type"]; same && len(value) == 1 {
+	value := h["Content-Type"]
+	if !same || len(value) != 1 {
+		return headerJSON
+	}
+	// Nothing else is shown under the gateway's own origin, such as HTML.
+	switch media, _, _ := strings.Cut(value[0], ";"); strings.ToLower(strings.TrimSpace(media)) {
+	case "application/json", "text/event-stream":
 		return value
 	}
 	return headerJSON

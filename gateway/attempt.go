@@ -78,6 +78,10 @@ func (c *call) attemptAll() error {
 		}
 		last := c.record.Attempts+1 >= attempts || i == len(targets)-1
 		failed := c.attempt(targets[i], last, deadline)
+		// A refused credential says nothing about the provider's other ones.
+		for keys := len(targets[i].Upstream.Base().Keys()); keys > 1 && failed.refusesKey() && c.record.Attempts < attempts; keys-- {
+			failed = c.attempt(targets[i], last, deadline)
+		}
 		if failed == nil {
 			return nil
 		}
@@ -281,6 +285,9 @@ func (f *failure) hideCredential() bool {
 	f.err = errUpstreamAuth
 	return true
 }
+
+// refusesKey tells whether the provider took exception to the credential it got.
+func (f *failure) refusesKey() bool { return f != nil && f.err == errUpstreamAuth }
 
 // ofCredential tells whether a provider's error is about the credential it got.
 func ofCredential(e *transform.Error) bool {

@@ -117,6 +117,7 @@ func TestHeartbeatFillsSilenceOnly(t *testing.T) {
 		time.Sleep(time.Second)
 		expect(1)
 		s.stop()
+		s.beat() // one that was on its way already
 		time.Sleep(time.Hour)
 		expect(0)
 		if !client.Flushed {

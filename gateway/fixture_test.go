@@ -119,12 +119,23 @@ func (s setup) table(t testing.TB) *routing.Table {
 // are written with a comma before each.
 func load(t testing.TB, name, module, baseURL string, more ...string) *providers.Upstream {
 	t.Helper()
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	t.Cleanup(cancel)
 	config := fmt.Sprintf(`{"base_url":%q,"api_key":%q%s}`, baseURL, providerKey, strings.Join(more, ""))
 	if module == "mock" {
 		config = `{}`
 	}
+	return loadConfig(t, name, module, config)
+}
+
+// loadKeys is an OpenAI-like provider with several keys.
+func loadKeys(t testing.TB, name, baseURL, keys string) *providers.Upstream {
+	t.Helper()
+	return loadConfig(t, name, "openai", fmt.Sprintf(`{"base_url":%q,"api_key":%s}`, baseURL, keys))
+}
+
+func loadConfig(t testing.TB, name, module, config string) *providers.Upstream {
+	t.Helper()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
 	loaded, err := ctx.LoadModuleByID(providers.Namespace+"."+module, json.RawMessage(config))
 	if err != nil {
 		t.Fatal(err)

@@ -43,6 +43,10 @@ type relay struct {
 	client *streamWriter
 	// delivered guesses the answer's tokens, should the provider not tell.
 	delivered usage.StreamEstimate
+	// done tells that the provider has said [DONE]: no choice comes after it.
+	done bool
+	// torn tells that the last event came without its blank line.
+	torn bool
 	// broken is the error that ends the stream, once there is one.
 	broken *transform.Error
 }
@@ -83,7 +87,7 @@ func (a *attempt) relayStream(ctx context.Context, response *http.Response) *fai
 
 func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *failure {
 	for {
-		n, err := r.in.Fill(body)
+		_, err := r.in.Fill(body)
 		content := r.takeEvents()
 		if err != nil && r.broken == nil {
 			r.broken = r.readEnd(ctx, err)
@@ -101,22 +105,27 @@ func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *
 			r.finish()
 			return nil
 		}
-		if n > 0 {
-			r.expectMore() // which depends on the events, and on the commitment
-		}
+		r.watch.pause() // a client that reads slowly is not the provider's silence
 		if r.committed && !r.flush() {
 			return nil
 		}
+		r.expectMore() // which depends on the events, and on the commitment
 	}
 }
 
 // expectMore gives the provider time for its next words.
 func (r *relay) expectMore() {
-	if r.ended() {
+	if r.ended() && (r.done || !r.same) {
 		r.watch.expect(lastWords, errStreamStalled)
 		return
 	}
 	r.watch.expect(r.g.Limits.Idle, errStreamStalled)
+}
+
+// ended tells whether the stream may stop here. Where several answers were asked
+// for, those that have begun may have ended before the others begin.
+func (r *relay) ended() bool {
+	return r.passage.ended() && (r.done || !r.same || !r.routing.several)
 }
 
 // takeEvents passes on every whole event that has arrived.
@@ -133,6 +142,7 @@ func (r *relay) takeEvents() (content bool) {
 
 func (r *relay) takeEvent(event *sse.Event) (content bool) {
 	held := len(r.out)
+	r.done = r.done || string(event.Data) == "[DONE]"
 	out, sign, err := r.take(r.out, event)
 	switch {
 	case err != nil:
@@ -158,6 +168,7 @@ func (r *relay) takeEvent(event *sse.Event) (content bool) {
 func (r *relay) readEnd(ctx context.Context, err error) *transform.Error {
 	if tail, ok := r.in.Tail(); ok && errors.Is(err, io.EOF) && wholeData(tail.Data) {
 		r.takeEvent(&tail) // some providers leave out the last blank line
+		r.torn = r.same
 	}
 	switch {
 	case r.broken != nil:
@@ -187,6 +198,8 @@ func (r *relay) lost(contentType []string) *failure {
 		return r.clientGone()
 	}
 	switch r.broken {
+	case errStopping:
+		return &failure{err: r.broken}
 	case errStreamBroken, errStreamStalled, errUpstreamTimeout, errUpstreamProtocol, errEventTooLarge:
 		return &failure{err: r.broken, verdict: ambiguous}
 	}
@@ -246,6 +259,9 @@ func (r *relay) finish() {
 		return
 	default:
 		failed := r.insideFailure(r.broken, nil, nil)
+		if _, said := r.passage.(saidItself); r.torn && !said {
+			r.out = append(r.out, "\n\n"...) // or the error would be part of that event
+		}
 		r.out = r.fail(r.out, failed.err)
 		r.record.Ending, r.record.Error = usage.Broken, failed.err.Class()
 	}

@@ -117,6 +117,7 @@ type routingFields struct {
 	model        string
 	stream       bool
 	includeUsage bool
+	several      bool // more than one answer is asked for
 	members      []jsonbytes.Member
 	few          [24]jsonbytes.Member // memory of members, for all but odd requests
 }
@@ -148,6 +149,9 @@ func (c *call) readRouting() error {
 				return errStreamType
 			}
 			f.stream = stream && c.op == opChat
+		case "n":
+			n, _ := value.Int()
+			f.several = n > 1
 		case contentMember[c.op]:
 			content = value
 		case "stream_options":

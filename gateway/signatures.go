@@ -89,7 +89,7 @@ func (c *call) remember(answer *transform.Response) {
 }
 
 // maxRemembered bounds what one call may keep.
-const maxRemembered = 256 << 10
+const maxRemembered = 128 << 10
 
 func (c *call) keepSignatures(callID string, s *Signatures) {
 	if s.Size() <= maxRemembered {

@@ -16,8 +16,9 @@ var errStopping = &transform.Error{
 // Streams are the streams that are open, of all configs together, so that they
 // can be ended honestly when the process stops.
 type Streams struct {
-	mu   sync.Mutex
-	open map[*relay]context.CancelCauseFunc
+	mu    sync.Mutex
+	open  map[*relay]context.CancelCauseFunc
+	ended bool
 }
 
 func (s *Streams) add(r *relay, cancel context.CancelCauseFunc) {
@@ -27,6 +28,9 @@ func (s *Streams) add(r *relay, cancel context.CancelCauseFunc) {
 		s.open = make(map[*relay]context.CancelCauseFunc)
 	}
 	s.open[r] = cancel
+	if s.ended {
+		cancel(errStopping)
+	}
 }
 
 func (s *Streams) remove(r *relay) {
@@ -35,10 +39,11 @@ func (s *Streams) remove(r *relay) {
 	delete(s.open, r)
 }
 
-// End makes every open stream end with an error event.
+// End makes every open stream end with an error event, and every later one.
 func (s *Streams) End() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ended = true
 	for _, cancel := range s.open {
 		cancel(errStopping)
 	}

@@ -38,6 +38,9 @@ func (w *watchdog) expect(within time.Duration, otherwise *transform.Error) {
 	w.timer.Reset(within)
 }
 
+// pause expects nothing until the next expect.
+func (w *watchdog) pause() { w.timer.Stop() }
+
 // commit lifts the deadline: an answer that has begun may take as long as it
 // keeps coming.
 func (w *watchdog) commit() { w.unbounded = true }

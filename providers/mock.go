@@ -43,6 +43,10 @@ const (
 	mockCreated = 1735689600
 	// mockDimensions is the length of its vectors, unless asked for another.
 	mockDimensions = 8
+	// maxMockWords and maxMockNumbers bound what one request makes it write: the
+	// words behind the last come as one.
+	maxMockWords   = 10_000
+	maxMockNumbers = 1 << 20
 )
 
 // CaddyModule returns the Caddy module information.
@@ -203,7 +207,7 @@ func words(text string) []string {
 	if text == "" {
 		text = "You said nothing."
 	}
-	return strings.SplitAfter(text, " ")
+	return strings.SplitAfterN(text, " ", maxMockWords)
 }
 
 func hashOf(data []byte) uint64 {
@@ -220,8 +224,11 @@ func mockEmbeddings(r *http.Request, body []byte) (*http.Response, error) {
 		return mockError(r, http.StatusBadRequest, err.Error()), nil
 	}
 	dimensions := request.Dimensions
-	if dimensions <= 0 || dimensions > 4096 {
+	if dimensions <= 0 {
 		dimensions = mockDimensions
+	}
+	if dimensions > maxMockNumbers || int64(len(request.Inputs)) > maxMockNumbers/dimensions {
+		return mockError(r, http.StatusBadRequest, "The mock provider makes no answer of so many numbers."), nil
 	}
 	answer := &transform.EmbeddingResponse{
 		Model: request.Model,

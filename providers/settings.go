@@ -187,7 +187,11 @@ func (s *Settings) loadTransport(ctx caddy.Context) error {
 		s.transport = module.(*reverseproxy.HTTPTransport)
 		return nil
 	}
-	module, err := ctx.LoadModule(s, "TransportRaw")
+	protocol, config, err := cutProtocol(s.TransportRaw)
+	if err != nil {
+		return err
+	}
+	module, err := ctx.LoadModuleByID("http.reverse_proxy.transport."+protocol, config)
 	if err != nil {
 		return fmt.Errorf("loading transport: %w", err)
 	}
@@ -197,6 +201,25 @@ func (s *Settings) loadTransport(ctx caddy.Context) error {
 	}
 	s.transport = transport
 	return nil
+}
+
+// cutProtocol takes the module's name out of a transport's config. Caddy's own
+// loader does the same, but its error for a missing one prints the whole
+// object, with a proxy's password if there is one.
+func cutProtocol(raw json.RawMessage) (string, json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return "", nil, errors.New("transport must be an object")
+	}
+	protocol := "http"
+	if text := members["protocol"]; text != nil {
+		if err := json.Unmarshal(text, &protocol); err != nil {
+			return "", nil, errors.New("transport's protocol must be a string")
+		}
+		delete(members, "protocol")
+	}
+	rest, err := json.Marshal(members)
+	return protocol, rest, err
 }
 
 // join adds a path below the base URL.

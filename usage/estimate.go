@@ -21,7 +21,11 @@ func (e *StreamEstimate) Add(n int) {
 	e.bytes += n
 }
 
+// maxSkeleton is about what an event has besides its text, in the wordiest
+// format: events larger than that in all are large because of their text.
+const maxSkeleton = 400
+
 // Tokens is the guess so far.
 func (e *StreamEstimate) Tokens() int64 {
-	return int64(e.events) + EstimateBytes(e.bytes-e.events*e.smallest)
+	return int64(e.events) + EstimateBytes(e.bytes-e.events*min(e.smallest, maxSkeleton))
 }

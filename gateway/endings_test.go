@@ -1,0 +1,55 @@
+package gateway_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddyllm/llmproxy/internal/testllm"
+	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/usage"
+)
+
+func TestErrorIsNotGluedToALastEventWithoutItsBlankLine(t *testing.T) {
+	g, srv := single(t, nil)
+	torn := strings.TrimSpace(textChunk("b"))
+	srv.Script(testllm.Reply{RawEvents: []string{begun, torn}, StallAfter: 1})
+	equal(t, "end", g.after(t, begun, askStream("openai/x"), srv.Release).body, torn+"\n\n"+brokenOff)
+}
+
+func TestChoiceThatEndsBeforeAnotherBeginsIsNoEnd(t *testing.T) {
+	g, srv := single(t, nil)
+	srv.Script(testllm.Reply{RawEvents: []string{begun, finishChunk}, StallAfter: 1})
+	request := strings.Replace(askStream("openai/x"), "{", `{"n":2,`, 1)
+	equal(t, "end", g.after(t, begun, request, srv.Release).body, finishChunk+brokenOff)
+	equal(t, "ending", g.record(t).Ending, usage.Broken)
+}
+
+// A key that was revoked is no reason to leave the provider.
+func TestAnotherKeyOfTheProviderIsTried(t *testing.T) {
+	srv := testllm.New(t)
+	srv.On(func(c *testllm.Call) testllm.Reply {
+		if c.Header.Get("Authorization") == "Bearer key-revoked" {
+			return testllm.Reply{Status: http.StatusUnauthorized}
+		}
+		return testllm.Reply{Text: "fine"}
+	})
+	g := setup{upstreams: []*providers.Upstream{loadKeys(t, "p", srv.URL+"/v1", `["key-revoked","key-good"]`)}}.start(t)
+	var attempts []int
+	for range 4 {
+		equal(t, "status", g.chat(t, ask("p/x")).status, http.StatusOK)
+		attempts = append(attempts, g.record(t).Attempts)
+	}
+	if !slices.Contains(attempts, 2) {
+		t.Errorf("the revoked key was never met: %v", attempts)
+	}
+}
+
+func TestHTMLIsNotServedAsSuch(t *testing.T) {
+	g, srv := single(t, nil)
+	srv.Script(testllm.Reply{Text: "x", Header: http.Header{"Content-Type": {"text/html"}}})
+	got := g.chat(t, ask("openai/x"))
+	equal(t, "status", got.status, http.StatusOK)
+	equal(t, "content type", got.header.Get("Content-Type"), "application/json")
+}
