@@ -93,7 +93,7 @@ func start(t *testing.T, dir string, env []string, args ...string) *server {
 	s := &server{
 		lines:  newLines(),
 		cmd:    command(t, dir, append(env, "CADDY_ADMIN=unix/"+socket), append([]string{"run"}, args...)...),
-		admin:  &http.Client{Transport: unixTransport(socket)},
+		admin:  &http.Client{Transport: onSocket(socket)},
 		exited: make(chan struct{}),
 	}
 	s.cmd.Stdout, s.cmd.Stderr = s.lines, s.lines
@@ -143,10 +143,28 @@ func (s *server) configure(t *testing.T, method, path, body string) (status int,
 	return reply.status, reply.body
 }
 
-func unixTransport(socket string) *http.Transport {
-	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+// patient asks again when a listener closes before it has read the request, as
+// the admin API's does when the one of the next config takes its place.
+type patient struct{ *http.Transport }
+
+func (p patient) RoundTrip(r *http.Request) (*http.Response, error) {
+	for {
+		response, err := p.Transport.RoundTrip(r)
+		unread := errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)
+		if !unread || r.Context().Err() != nil {
+			return response, err
+		}
+		r = r.Clone(r.Context())
+		if r.Body, err = r.GetBody(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func onSocket(socket string) patient {
+	return patient{&http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}
+	}}}
 }
 
 // shortDir is a temporary directory whose path is short enough for a socket.
@@ -305,7 +323,8 @@ func openStream(t *testing.T, base, body string, header ...string) *stream {
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{Transport: patient{http.DefaultTransport.(*http.Transport)}}
+	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

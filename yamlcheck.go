@@ -1,7 +1,6 @@
 package llmproxy
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/caddyllm/llmproxy/internal/yamljson"
 	"github.com/caddyllm/llmproxy/providers"
 )
 
@@ -35,12 +35,11 @@ func checkNode(node *yaml.Node, t reflect.Type, pointer string) error {
 	case node.Kind == yaml.MappingNode && t == reflect.TypeFor[Targets]():
 		return checkMembers(node, t.Elem(), pointer)
 	}
-	var text bytes.Buffer
-	alone := yamlConverter{places: make(places)}
-	if err := alone.write(&text, node, pointer, 0); err != nil {
-		return err
+	text, _, err := yamljson.Convert(node)
+	if err != nil {
+		return &placedError{pointer, err}
 	}
-	err := json.Unmarshal(text.Bytes(), reflect.New(t).Interface())
+	err = json.Unmarshal(text, reflect.New(t).Interface())
 	var wrong *json.UnmarshalTypeError
 	switch {
 	case err == nil:

@@ -1,9 +1,7 @@
 package llmproxy
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/caddyllm/llmproxy/internal/yamljson"
 )
 
 // configFile is a YAML file that was read and understood.
@@ -21,7 +21,7 @@ type configFile struct {
 	// Listen is the address that the config adapter serves; a file that a block
 	// names has none.
 	Listen string
-	places places
+	places yamljson.Places
 	digest [sha256.Size]byte
 }
 
@@ -31,24 +31,18 @@ type fileConfig struct {
 	Config
 }
 
-// place is where something stands in a file, counted from 1.
-type place struct{ line, column int }
-
-// places maps JSON pointers to where they stand.
-type places map[string]place
-
 // fileError is an error with its place.
 type fileError struct {
-	path string
-	place
-	err error
+	path  string
+	place yamljson.Place
+	err   error
 }
 
 func (e *fileError) Error() string {
-	if e.line == 0 {
+	if e.place == (yamljson.Place{}) {
 		return fmt.Sprintf("%s: %v", e.path, e.err)
 	}
-	return fmt.Sprintf("%s:%d:%d: %v", e.path, e.line, e.column, e.err)
+	return fmt.Sprintf("%s:%d:%d: %v", e.path, e.place.Line, e.place.Column, e.err)
 }
 
 func (e *fileError) Unwrap() error { return e.err }
@@ -98,26 +92,25 @@ func readBounded(path string) ([]byte, error) {
 
 // parseConfigFile understands a file's text. Its errors name the place.
 func parseConfigFile(path string, text []byte) (*configFile, error) {
-	document, err := parseDocument(path, text)
+	file := &configFile{path: path}
+	root, err := yamljson.Parse(text)
 	if err != nil {
-		return nil, err
-	}
-	file := &configFile{path: path, places: make(places)}
-	converter := yamlConverter{places: file.places}
-	var buffer bytes.Buffer
-	if err := converter.write(&buffer, document.Content[0], "", 0); err != nil {
 		return nil, file.locate(err)
 	}
-	if err := checkNode(document.Content[0], reflect.TypeFor[fileConfig](), ""); err != nil {
+	var converted []byte
+	if converted, file.places, err = yamljson.Convert(root); err != nil {
+		return nil, file.locate(err)
+	}
+	if err := checkNode(root, reflect.TypeFor[fileConfig](), ""); err != nil {
 		return nil, file.locate(err)
 	}
 	var decoded fileConfig
-	if err := decodeStrictly(buffer.Bytes(), &decoded); err != nil {
+	if err := decodeStrictly(converted, &decoded); err != nil {
 		return nil, file.locate(err)
 	}
 	file.Config, file.Listen = decoded.Config, decoded.Listen
 	if len(file.Config.ProviderOrder) == 0 {
-		file.Config.ProviderOrder = converter.providers
+		file.Config.ProviderOrder = membersOf(root, "providers")
 	}
 	if err := file.digestSecrets(); err != nil {
 		return nil, err
@@ -128,20 +121,21 @@ func parseConfigFile(path string, text []byte) (*configFile, error) {
 	return file, nil
 }
 
-// parseDocument reads the one document of a file.
-func parseDocument(path string, text []byte) (document yaml.Node, err error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	if err = decoder.Decode(&document); errors.Is(err, io.EOF) {
-		err = errors.New("the file is empty")
+// membersOf are the names within a member of a file, in the order of the file.
+func membersOf(root *yaml.Node, member string) (names []string) {
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if root.Content[i].Value != member {
+			continue
+		}
+		value := root.Content[i+1]
+		if value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		for j := 0; j+1 < len(value.Content); j += 2 {
+			names = append(names, value.Content[j].Value)
+		}
 	}
-	if err != nil {
-		return document, &fileError{path: path, err: err} // yaml's own text names the line
-	}
-	var another yaml.Node
-	if err := decoder.Decode(&another); !errors.Is(err, io.EOF) {
-		return document, &fileError{path, place{another.Line, another.Column}, errors.New("the file has more than one document")}
-	}
-	return document, nil
+	return names
 }
 
 // digestSecrets keeps no client's secret in memory longer than it takes to
@@ -178,6 +172,10 @@ func (f *configFile) locate(err error) error {
 	if errors.As(err, &placed) {
 		return f.at(placed.pointer, err)
 	}
+	var inYAML *yamljson.Error
+	if errors.As(err, &inYAML) {
+		return &fileError{f.path, inYAML.Place, err}
+	}
 	return &fileError{path: f.path, err: err}
 }
 
@@ -196,91 +194,4 @@ func (f *configFile) at(pointer string, err error) error {
 	}
 }
 
-func escapePointer(s string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(s, "~", "~0"), "/", "~1")
-}
-
-// yamlConverter writes YAML nodes as JSON, noting where each stands.
-type yamlConverter struct {
-	places    places
-	providers []string // in the order of the file
-	nodes     int
-}
-
-const (
-	maxYAMLNodes = 500_000 // aliases multiply
-	maxYAMLDepth = 64
-)
-
-func (c *yamlConverter) write(out *bytes.Buffer, node *yaml.Node, pointer string, depth int) error {
-	if c.nodes++; c.nodes > maxYAMLNodes || depth > maxYAMLDepth {
-		return &placedError{pointer, errors.New("the file is too large or too deeply nested")}
-	}
-	if _, ok := c.places[pointer]; !ok {
-		c.places[pointer] = place{node.Line, node.Column}
-	}
-	switch node.Kind {
-	case yaml.AliasNode:
-		return c.write(out, node.Alias, pointer, depth+1)
-	case yaml.MappingNode:
-		return c.writeMapping(out, node, pointer, depth)
-	case yaml.SequenceNode:
-		out.WriteByte('[')
-		for i, element := range node.Content {
-			if i > 0 {
-				out.WriteByte(',')
-			}
-			if err := c.write(out, element, fmt.Sprintf("%s/%d", pointer, i), depth+1); err != nil {
-				return err
-			}
-		}
-		out.WriteByte(']')
-		return nil
-	}
-	var value any
-	if err := node.Decode(&value); err != nil {
-		return &placedError{pointer, err}
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return &placedError{pointer, err}
-	}
-	out.Write(text)
-	return nil
-}
-
-func (c *yamlConverter) writeMapping(out *bytes.Buffer, node *yaml.Node, pointer string, depth int) error {
-	out.WriteByte('{')
-	seen := make(map[string]bool, len(node.Content)/2)
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		key, value := node.Content[i], node.Content[i+1]
-		inner := pointer + "/" + escapePointer(key.Value)
-		c.places[inner] = place{key.Line, key.Column}
-		switch {
-		case key.Kind != yaml.ScalarNode:
-			return &placedError{inner, errors.New("a key must be a plain word")}
-		case key.Tag == "!!merge":
-			return &placedError{inner, errors.New("merge keys (<<) are not supported: write the members out, or use an alias for the whole value")}
-		case seen[key.Value]:
-			return &placedError{inner, fmt.Errorf("%q is written twice", key.Value)}
-		}
-		seen[key.Value] = true
-		if pointer == "/providers" {
-			c.providers = append(c.providers, key.Value)
-		}
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		name, err := json.Marshal(key.Value)
-		if err != nil {
-			return &placedError{inner, err}
-		}
-		out.Write(name)
-		out.WriteByte(':')
-		if err := c.write(out, value, inner, depth+1); err != nil {
-			return err
-		}
-	}
-	out.WriteByte('}')
-	return nil
-}
+func escapePointer(name string) string { return yamljson.Escape(name) }
