@@ -141,8 +141,12 @@ func (c *call) attempt(target routing.Target, last bool, deadline time.Time) *fa
 	defer a.watch.stop()
 	a.watch.expect(a.silence(), errUpstreamTimeout)
 
+	request, err := a.upstreamRequest(ctx, body)
+	if err != nil {
+		return a.unsigned(ctx, err)
+	}
 	c.record.Attempts++
-	response, err := target.Upstream.Base().Transport().RoundTrip(a.upstreamRequest(ctx, body))
+	response, err := target.Upstream.Base().Transport().RoundTrip(request)
 	if err != nil {
 		return a.sendFailure(ctx, err)
 	}
@@ -166,6 +170,11 @@ func (a *attempt) silence() time.Duration {
 	return a.g.Limits.Total
 }
 
+// ask is what the endpoint is asked for.
+func (a *attempt) ask() providers.Call {
+	return providers.Call{Model: a.target.Model, Stream: a.routing.stream, Client: a.client.Format()}
+}
+
 // locate finds where the call goes.
 func (a *attempt) locate() *failure {
 	upstream := a.target.Upstream
@@ -175,9 +184,9 @@ func (a *attempt) locate() *failure {
 		if !ok {
 			return &failure{err: errNoEmbeddings}
 		}
-		a.endpoint = embedder.Embeddings(a.target.Model)
+		a.endpoint = embedder.Embeddings(a.ask())
 	default:
-		a.endpoint = upstream.Chat(a.target.Model, a.routing.stream)
+		a.endpoint = upstream.Chat(a.ask())
 	}
 	a.same = a.endpoint.Codec.Format() == a.client.Format()
 	return nil
@@ -213,6 +222,18 @@ func (a *attempt) sendFailure(ctx context.Context, err error) *failure {
 		return &failure{err: errUpstreamBroken, verdict: ambiguous}
 	}
 	return &failure{err: errUpstreamConnect, verdict: refused}
+}
+
+// unsigned is a request for which the gateway had no credential to sign with.
+func (a *attempt) unsigned(ctx context.Context, err error) *failure {
+	a.record.Cause = err.Error()
+	if a.r.Context().Err() != nil {
+		return a.clientGone()
+	}
+	if cause := timeoutOf(ctx); cause != nil {
+		return &failure{err: cause, verdict: refused}
+	}
+	return &failure{err: errNoUpstreamCredential, verdict: refused}
 }
 
 func (a *attempt) clientGone() *failure {

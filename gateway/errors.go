@@ -61,6 +61,10 @@ var (
 		Kind: transform.ErrUpstream, Code: "upstream_auth_error", NoRetry: true,
 		Message: "The provider refused this gateway's own credential: the operator must check the provider's api_key.",
 	}
+	errNoUpstreamCredential = &transform.Error{
+		Kind: transform.ErrUpstream, Code: "upstream_auth_error",
+		Message: "This gateway could not get its own credential for the provider: the operator must check the provider's settings.",
+	}
 	errUpstreamProtocol = &transform.Error{Kind: transform.ErrUpstream, Code: "upstream_protocol_error", Message: "The provider's answer could not be read."}
 	errUpstreamConnect  = &transform.Error{Kind: transform.ErrUpstream, Code: "upstream_error", Message: "The provider could not be reached."}
 	errUpstreamBroken   = &transform.Error{Kind: transform.ErrUpstream, Code: "upstream_error", Message: "The provider broke the connection before it answered."}

@@ -117,8 +117,8 @@ type fragileCodec struct{ openai.Codec }
 
 type fragileInspector struct{ transform.StreamInspector }
 
-func (p fragile) Chat(model string, stream bool) providers.Endpoint {
-	e := p.Provider.Chat(model, stream)
+func (p fragile) Chat(call providers.Call) providers.Endpoint {
+	e := p.Provider.Chat(call)
 	e.Codec = fragileCodec{}
 	return e
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -25,7 +26,7 @@ var (
 
 // upstreamRequest is the request to the provider. Nothing of the client's
 // header goes along but what its format needs there: an allow-list.
-func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) *http.Request {
+func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) (*http.Request, error) {
 	header := make(http.Header, 8)
 	header["Content-Type"] = headerJSON
 	header["Accept"] = headerJSON
@@ -36,35 +37,32 @@ func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) *http.Reque
 	// compressor's window.
 	header["Accept-Encoding"] = headerIdentity
 	header["User-Agent"] = headerAgent
+	maps.Copy(header, a.endpoint.Header)
 	if a.same {
-		for _, name := range forwarded[a.client.Format()] {
+		for _, name := range a.endpoint.Forward {
 			if values := a.r.Header[name]; len(values) > 0 {
 				header[name] = values
 			}
 		}
 	}
 	settings := a.target.Upstream.Base()
-	if key := settings.Key(); key != "" {
+	signer, signs := a.target.Upstream.Provider.(providers.Signer)
+	if key := settings.Key(); key != "" && !signs {
 		a.target.Upstream.Authorize(header, key)
 	}
-	for name, values := range settings.FixedHeader() {
-		header[name] = values
-	}
-	request := &http.Request{
+	maps.Copy(header, settings.FixedHeader())
+	request := (&http.Request{
 		Method: http.MethodPost, URL: a.endpoint.URL, Host: a.endpoint.URL.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		ContentLength: int64(len(body.bytes)),
 		Body:          a.open(body),
 		// The transport resends by itself only what a dead connection never took.
 		GetBody: func() (io.ReadCloser, error) { return a.open(body), nil },
+	}).WithContext(ctx)
+	if signs {
+		return request, signer.Sign(request, body.bytes)
 	}
-	return request.WithContext(ctx)
-}
-
-// forwarded lists the client's header fields that mean something to a provider
-// of the same format.
-var forwarded = map[transform.Format][]string{
-	transform.OpenAIChat: {"Openai-Beta"},
+	return request, nil
 }
 
 func (a *attempt) open(body *buffer) io.ReadCloser {
@@ -95,11 +93,12 @@ func (a *attempt) editedBody() *buffer {
 	if a.target.Model != a.routing.model {
 		patch.Replace("model", jsonbytes.AppendString(nil, a.target.Model))
 	}
-	edits := a.target.Upstream.Edits
-	if a.routing.stream && !a.routing.includeUsage && edits.AskUsage {
-		patch.Set("stream_options", a.usageOption())
+	if edits := a.endpoint.Edits; edits != nil {
+		if a.routing.stream && !a.routing.includeUsage && edits.AskUsage {
+			patch.Set("stream_options", a.usageOption())
+		}
+		a.applyEdits(&patch, edits)
 	}
-	a.applyPreset(&patch, edits)
 	if patch.Empty() {
 		a.body.owners.Add(1)
 		return a.body
@@ -109,9 +108,17 @@ func (a *attempt) editedBody() *buffer {
 	return out
 }
 
-// applyPreset reports what it removes; what it renames is carried.
-func (a *attempt) applyPreset(patch *jsonbytes.Patch, edits *providers.Edits) {
-	if len(edits.Remove) == 0 && len(edits.Rename) == 0 {
+// applyEdits reports what it removes; what it renames is carried.
+func (a *attempt) applyEdits(patch *jsonbytes.Patch, edits *providers.Edits) {
+	for _, m := range edits.Set {
+		patch.Set(m.Name, m.Value)
+	}
+	if edits.Betas != "" {
+		if betas := a.betas(); betas != nil {
+			patch.Set(edits.Betas, betas)
+		}
+	}
+	if len(edits.Remove) == 0 && len(edits.Rename) == 0 && len(edits.Omit) == 0 {
 		return
 	}
 	for _, m := range a.routing.members {
@@ -122,10 +129,31 @@ func (a *attempt) applyPreset(patch *jsonbytes.Patch, edits *providers.Edits) {
 				a.dropped("/" + name)
 			}
 		}
+		if slices.Contains(edits.Omit, name) {
+			patch.Remove(name)
+		}
 		if to, ok := edits.Rename[name]; ok {
 			patch.Rename(name, to)
 		}
 	}
+}
+
+// betas lists what the client's header Anthropic-Beta names, as a JSON array;
+// nil if there is nothing.
+func (a *attempt) betas() []byte {
+	var list []byte
+	for _, value := range a.r.Header["Anthropic-Beta"] {
+		for name := range strings.SplitSeq(value, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				list = jsonbytes.AppendString(append(list, ','), name)
+			}
+		}
+	}
+	if list == nil {
+		return nil
+	}
+	list[0] = '['
+	return append(list, ']')
 }
 
 var usageOption = []byte(`{"include_usage":true}`)

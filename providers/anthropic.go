@@ -17,11 +17,17 @@ func init() { caddy.RegisterModule(new(Anthropic)) }
 // 2026-10-21 refuses whenever they are present.
 const anthropicVersion = "2023-06-01"
 
+var (
+	anthropicHeader = http.Header{"Anthropic-Version": {anthropicVersion}}
+	// A client of the same format speaks the version and the betas it says.
+	anthropicForward = []string{"Anthropic-Version", "Anthropic-Beta", "Anthropic-Workspace-Id", "Anthropic-User-Profile-Id"}
+)
+
 // Anthropic is the Messages API of Anthropic, or of a server that speaks it.
 type Anthropic struct {
 	Settings
 
-	messages *url.URL
+	messages, count *url.URL
 }
 
 // CaddyModule returns the Caddy module information.
@@ -34,22 +40,32 @@ func (*Anthropic) CaddyModule() caddy.ModuleInfo {
 
 // Provision resolves the settings.
 func (p *Anthropic) Provision(ctx caddy.Context) error {
-	if err := p.provision(ctx, "https://api.anthropic.com", p.Environment(), false); err != nil {
+	if err := p.Resolve(ctx, Defaults{BaseURL: "https://api.anthropic.com", Environment: p.Environment()}); err != nil {
 		return err
 	}
-	p.messages = p.join("/v1/messages")
+	p.messages = p.Join("/v1/messages")
+	p.count = p.Join("/v1/messages/count_tokens")
 	return nil
 }
 
 // Chat is POST {base_url}/v1/messages.
-func (p *Anthropic) Chat(string, bool) Endpoint {
-	return Endpoint{URL: p.messages, Codec: anthropic.Codec{}, Vendor: transform.VendorAnthropic}
+func (p *Anthropic) Chat(Call) Endpoint {
+	return Endpoint{
+		URL: p.messages, Codec: anthropic.Codec{}, Vendor: transform.VendorAnthropic,
+		Header: anthropicHeader, Forward: anthropicForward,
+	}
+}
+
+// CountTokens is POST {base_url}/v1/messages/count_tokens.
+func (p *Anthropic) CountTokens(call Call) (Endpoint, bool) {
+	e := p.Chat(call)
+	e.URL = p.count
+	return e, true
 }
 
 // Authorize sends the key in the header that every API version accepts.
 func (p *Anthropic) Authorize(header http.Header, key string) {
 	header["X-Api-Key"] = []string{key}
-	header["Anthropic-Version"] = []string{anthropicVersion}
 }
 
 // Environment names the variable that usually holds the key.
@@ -58,6 +74,7 @@ func (*Anthropic) Environment() []string { return []string{"ANTHROPIC_API_KEY"} 
 // Interface guards
 var (
 	_ Provider          = (*Anthropic)(nil)
+	_ TokenCounter      = (*Anthropic)(nil)
 	_ Discoverable      = (*Anthropic)(nil)
 	_ caddy.Provisioner = (*Anthropic)(nil)
 )

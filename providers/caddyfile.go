@@ -2,6 +2,8 @@ package providers
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -18,7 +20,18 @@ import (
 //		models    <id or glob>...
 //		transport <module> { … }
 //	}
-func (s *Settings) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (s *Settings) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return s.ReadBlock(d, nil) }
+
+// Options are the subdirectives that a type of provider has beside those that
+// all have. Each function reads one from where the dispenser stands at its name.
+type Options map[string]func(*caddyfile.Dispenser) error
+
+// Repeatable may be the prefix of an option's name in [Options]: it may then
+// stand several times.
+const Repeatable = "*"
+
+// ReadBlock reads the block of a provider with further options of its type.
+func (s *Settings) ReadBlock(d *caddyfile.Dispenser, more Options) error {
 	d.Next() // the name or the type
 	block := directive.Block{Dispenser: d}
 	for d.NextBlock(0) {
@@ -29,17 +42,23 @@ func (s *Settings) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			continue
 		}
+		if read := more[Repeatable+name]; read != nil {
+			if err := read(d); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := block.Once(); err != nil {
 			return err
 		}
-		if err := s.readOption(d, name); err != nil {
+		if err := s.readOption(d, name, more); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Settings) readOption(d *caddyfile.Dispenser, name string) error {
+func (s *Settings) readOption(d *caddyfile.Dispenser, name string, more Options) error {
 	switch name {
 	case "base_url":
 		return directive.One(d, &s.BaseURL)
@@ -50,7 +69,15 @@ func (s *Settings) readOption(d *caddyfile.Dispenser, name string) error {
 	case "transport":
 		return s.readTransport(d)
 	}
-	return d.Errf("unrecognized subdirective %q: a provider takes base_url, api_key, header, models and transport", name)
+	if read := more[name]; read != nil {
+		return read(d)
+	}
+	names := []string{"base_url", "api_key", "header", "models"}
+	for option := range more {
+		names = append(names, strings.TrimPrefix(option, Repeatable))
+	}
+	slices.Sort(names[4:])
+	return d.Errf("unrecognized subdirective %q: this provider takes %s and transport", name, strings.Join(names, ", "))
 }
 
 func (s *Settings) readHeader(d *caddyfile.Dispenser) error {

@@ -15,7 +15,7 @@ func TestProviderBlocks(t *testing.T) {
 		{"empty", `openai`, `{}`, ""},
 		{"all", "openai {\n base_url https://x/v1\n api_key {env.A} {file./b}\n header x-a {env.C}\n header X-B 2\n models gpt-6 o*\n transport http {\n dial_timeout 1s\n }\n}",
 			`{"api_key":["{env.A}","{file./b}"],"base_url":"https://x/v1","header":{"X-A":"{env.C}","X-B":"2"},"models":["gpt-6","o*"],"transport":{"dial_timeout":1000000000,"protocol":"http"}}`, ""},
-		{"unknown", "openai {\n bse_url x\n}", "", `unrecognized subdirective "bse_url": a provider takes base_url`},
+		{"unknown", "openai {\n bse_url x\n}", "", `unrecognized subdirective "bse_url": this provider takes base_url, api_key, header, models`},
 		{"twice", "openai {\n base_url x\n base_url y\n}", "", "base_url"},
 		{"header twice", "openai {\n header X-A 1\n header x-a 2\n}", "", "header X-A is set twice"},
 		{"header without a value", "openai {\n header X-A\n}", "", "header <name> <value>"},

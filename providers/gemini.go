@@ -27,27 +27,43 @@ func (*Gemini) CaddyModule() caddy.ModuleInfo {
 
 // Provision resolves the settings.
 func (p *Gemini) Provision(ctx caddy.Context) error {
-	return p.provision(ctx, "https://generativelanguage.googleapis.com", p.Environment(), false)
+	return p.Resolve(ctx, Defaults{BaseURL: "https://generativelanguage.googleapis.com", Environment: p.Environment()})
 }
 
 // Chat is POST {base_url}/v1beta/models/{model}:generateContent, or
 // :streamGenerateContent as server-sent events.
-func (p *Gemini) Chat(model string, stream bool) Endpoint {
-	u := p.method(model, "generateContent")
-	if stream {
-		u = p.method(model, "streamGenerateContent")
-		u.RawQuery = "alt=sse" // without it a stream is one JSON array
+func (p *Gemini) Chat(call Call) Endpoint {
+	e := Endpoint{Codec: gemini.Codec{}, Vendor: transform.VendorGoogle}
+	switch {
+	case !call.Stream:
+		e.URL = p.method(call.Model, "generateContent")
+	case call.Array && call.Client == transform.Gemini:
+		e.URL = p.method(call.Model, "streamGenerateContent")
+		e.Framing = transform.FramingArray
+	default:
+		e.URL = p.method(call.Model, "streamGenerateContent")
+		e.URL.RawQuery = "alt=sse" // without it a stream is one JSON array
 	}
-	return Endpoint{URL: u, Codec: gemini.Codec{}, Vendor: transform.VendorGoogle}
+	return e
 }
 
-// Embeddings is POST {base_url}/v1beta/models/{model}:batchEmbedContents.
-func (p *Gemini) Embeddings(model string) Endpoint {
-	return Endpoint{URL: p.method(model, "batchEmbedContents"), Codec: gemini.Codec{}}
+// Embeddings is POST {base_url}/v1beta/models/{model}:batchEmbedContents, or
+// :embedContent for a client that asks for that.
+func (p *Gemini) Embeddings(call Call) Endpoint {
+	method := "batchEmbedContents"
+	if call.Single && call.Client == transform.Gemini {
+		method = "embedContent"
+	}
+	return Endpoint{URL: p.method(call.Model, method), Codec: gemini.Codec{}}
+}
+
+// CountTokens is POST {base_url}/v1beta/models/{model}:countTokens.
+func (p *Gemini) CountTokens(call Call) (Endpoint, bool) {
+	return Endpoint{URL: p.method(call.Model, "countTokens"), Codec: gemini.Codec{}, Vendor: transform.VendorGoogle}, true
 }
 
 func (p *Gemini) method(model, method string) *url.URL {
-	return p.join("/v1beta/models/" + model + ":" + method)
+	return p.Join("/v1beta/models/" + model + ":" + method)
 }
 
 // Authorize sends the key as a header: a query would end in logs.
@@ -62,6 +78,7 @@ func (*Gemini) Environment() []string { return []string{"GEMINI_API_KEY", "GOOGL
 var (
 	_ Provider          = (*Gemini)(nil)
 	_ Embedder          = (*Gemini)(nil)
+	_ TokenCounter      = (*Gemini)(nil)
 	_ Discoverable      = (*Gemini)(nil)
 	_ caddy.Provisioner = (*Gemini)(nil)
 )

@@ -36,6 +36,9 @@ type Mock struct {
 	chat, embeddings *url.URL
 }
 
+// mockEdits ask for the usage of streams, as of OpenAI.
+var mockEdits = Edits{AskUsage: true}
+
 const (
 	mockWordDelay = 15 * time.Millisecond
 	mockSlowDelay = 2 * time.Second
@@ -63,19 +66,21 @@ func (p *Mock) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("the mock provider takes no base_url, api_key or transport: it never leaves the process")
 	}
 	p.transport = mockTransport{}
-	if err := p.provision(ctx, "http://mock.invalid/v1", nil, true); err != nil {
+	if err := p.Resolve(ctx, Defaults{BaseURL: "http://mock.invalid/v1", Keyless: true}); err != nil {
 		return err
 	}
-	p.chat = p.join("/chat/completions")
-	p.embeddings = p.join("/embeddings")
+	p.chat = p.Join("/chat/completions")
+	p.embeddings = p.Join("/embeddings")
 	return nil
 }
 
 // Chat is answered in Chat Completions.
-func (p *Mock) Chat(string, bool) Endpoint { return Endpoint{URL: p.chat, Codec: openai.Codec{}} }
+func (p *Mock) Chat(Call) Endpoint {
+	return Endpoint{URL: p.chat, Codec: openai.Codec{}, Edits: &mockEdits}
+}
 
 // Embeddings are vectors made from the hash of each text.
-func (p *Mock) Embeddings(string) Endpoint {
+func (p *Mock) Embeddings(Call) Endpoint {
 	return Endpoint{URL: p.embeddings, Codec: openai.Codec{}}
 }
 
@@ -84,9 +89,6 @@ func (*Mock) Authorize(http.Header, string) {}
 
 // Keyless is true.
 func (*Mock) Keyless() bool { return true }
-
-// Edits ask for the usage of streams, as of OpenAI.
-func (*Mock) Edits() *Edits { return &Edits{AskUsage: true} }
 
 // ListModels are the models that have a fixed name.
 func (*Mock) ListModels() []string { return []string{"echo", "slow", "fail-429", "die-mid-stream"} }
@@ -320,7 +322,6 @@ func wait(ctx context.Context, d time.Duration) error {
 var (
 	_ Provider          = (*Mock)(nil)
 	_ Embedder          = (*Mock)(nil)
-	_ Editor            = (*Mock)(nil)
 	_ Keyless           = (*Mock)(nil)
 	_ ModelLister       = (*Mock)(nil)
 	_ caddy.Provisioner = (*Mock)(nil)

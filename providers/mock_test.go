@@ -17,9 +17,9 @@ import (
 // mockCall asks the mock provider, which answers without a network.
 func mockCall(t *testing.T, ctx context.Context, p providers.Provider, body string) (status int, answer string, err error) {
 	t.Helper()
-	endpoint := p.Chat("x", false)
+	endpoint := p.Chat(providers.Call{Model: "x"})
 	if !strings.Contains(body, `"messages"`) {
-		endpoint = p.(providers.Embedder).Embeddings("x")
+		endpoint = p.(providers.Embedder).Embeddings(providers.Call{Model: "x"})
 	}
 	r := (&http.Request{Method: http.MethodPost, URL: endpoint.URL, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}).WithContext(ctx)
 	response, err := p.Base().Transport().RoundTrip(r)

@@ -28,6 +28,9 @@ type OpenAICompatible struct {
 	embeddings *url.URL
 }
 
+// openAIForward names header fields that mean something to OpenAI's API.
+var openAIForward = []string{"Openai-Beta"}
+
 // CaddyModule returns the Caddy module information.
 func (p *OpenAICompatible) CaddyModule() caddy.ModuleInfo {
 	preset := p.preset
@@ -39,32 +42,34 @@ func (p *OpenAICompatible) CaddyModule() caddy.ModuleInfo {
 
 // Provision resolves the settings.
 func (p *OpenAICompatible) Provision(ctx caddy.Context) error {
-	if err := p.provision(ctx, p.preset.BaseURL, p.preset.Env, p.preset.Keyless); err != nil {
+	if err := p.Resolve(ctx, Defaults{BaseURL: p.preset.BaseURL, Environment: p.preset.Env, Keyless: p.preset.Keyless}); err != nil {
 		return err
 	}
-	p.chat = p.join("/chat/completions")
-	p.embeddings = p.join("/embeddings")
+	p.chat = p.Join("/chat/completions")
+	p.embeddings = p.Join("/embeddings")
 	p.edits = Edits{Remove: p.preset.Remove, Rename: p.preset.Rename, AskUsage: !p.preset.UsageUnasked}
 	return nil
 }
 
 // Chat is POST {base_url}/chat/completions.
-func (p *OpenAICompatible) Chat(string, bool) Endpoint {
-	return Endpoint{URL: p.chat, Codec: openai.Codec{}, Vendor: p.preset.Vendor}
+func (p *OpenAICompatible) Chat(Call) Endpoint {
+	return Endpoint{URL: p.chat, Codec: openai.Codec{}, Vendor: p.preset.Vendor, Edits: &p.edits, Forward: openAIForward}
 }
 
 // Embeddings is POST {base_url}/embeddings.
-func (p *OpenAICompatible) Embeddings(string) Endpoint {
-	return Endpoint{URL: p.embeddings, Codec: openai.Codec{}}
+func (p *OpenAICompatible) Embeddings(Call) Endpoint {
+	return Endpoint{URL: p.embeddings, Codec: openai.Codec{}, Edits: &p.edits, Forward: openAIForward}
+}
+
+// Forward is POST {base_url}{path}.
+func (p *OpenAICompatible) Forward(path string) Endpoint {
+	return Endpoint{URL: p.Join(path), Codec: openai.Codec{}, Forward: openAIForward}
 }
 
 // Authorize sends the key as a bearer token.
 func (p *OpenAICompatible) Authorize(header http.Header, key string) {
 	header["Authorization"] = []string{"Bearer " + key}
 }
-
-// Edits are the preset's.
-func (p *OpenAICompatible) Edits() *Edits { return &p.edits }
 
 // Keyless tells whether the server usually needs no key.
 func (p *OpenAICompatible) Keyless() bool { return p.preset.Keyless }
@@ -82,7 +87,7 @@ func (p *OpenAICompatible) hasAddress() bool {
 var (
 	_ Provider              = (*OpenAICompatible)(nil)
 	_ Embedder              = (*OpenAICompatible)(nil)
-	_ Editor                = (*OpenAICompatible)(nil)
+	_ Forwarder             = (*OpenAICompatible)(nil)
 	_ Keyless               = (*OpenAICompatible)(nil)
 	_ Discoverable          = (*OpenAICompatible)(nil)
 	_ caddy.Provisioner     = (*OpenAICompatible)(nil)

@@ -85,7 +85,7 @@ func TestPresetsTellWhatTheyEdit(t *testing.T) {
 		if err := module.Provision(ctx); err != nil {
 			t.Fatal(err)
 		}
-		edits := NewUpstream("x", module).Edits
+		edits := module.Chat(Call{}).Edits
 		if !slices.Equal(edits.Remove, p.Remove) || len(edits.Rename) != len(p.Rename) || edits.AskUsage == p.UsageUnasked {
 			t.Errorf("%s: edits are %+v", p.Name, edits)
 		}

@@ -23,10 +23,26 @@ type Provider interface {
 	// Base returns the settings that all providers share. A module gets this
 	// method by embedding [Settings].
 	Base() *Settings
-	// Chat says how to ask for an answer of the model.
-	Chat(model string, stream bool) Endpoint
+	// Chat says how to ask for an answer.
+	Chat(call Call) Endpoint
 	// Authorize adds a credential to the header of a request.
 	Authorize(header http.Header, key string)
+}
+
+// Call is what an endpoint is asked for.
+type Call struct {
+	// Model is the model's name as the provider knows it.
+	Model string
+	// Stream asks for a stream.
+	Stream bool
+	// Client is the client's format. A provider that speaks several answers in
+	// this one, if it can.
+	Client transform.Format
+	// Array tells that a client of Gemini's format wants its stream as one
+	// JSON array.
+	Array bool
+	// Single tells that a client of Gemini's format wants one vector, not several.
+	Single bool
 }
 
 // Endpoint is where a call goes and in which format.
@@ -36,18 +52,15 @@ type Endpoint struct {
 	Codec transform.ProviderCodec
 	// Vendor reads the opaque pieces of its own answers. Empty: nobody does.
 	Vendor transform.Vendor
-}
-
-// Embedder is implemented by providers that have embeddings. The codec of the
-// endpoint must be a [transform.EmbeddingProvider] where its format is not the client's.
-type Embedder interface {
-	Embeddings(model string) Endpoint
-}
-
-// Editor is implemented by providers that take the client's own format but not
-// all of its members: the ones that they refuse are removed or renamed.
-type Editor interface {
-	Edits() *Edits
+	// Framing is how a stream is cut into events.
+	Framing transform.Framing
+	// Edits are made to requests that are passed on in their own format; nil: none.
+	Edits *Edits
+	// Header has fields that the format needs. It is shared and must not be changed.
+	Header http.Header
+	// Forward names fields of the client's header that mean something to a
+	// provider of the same format. They replace those of Header.
+	Forward []string
 }
 
 // Edits are what becomes of top-level members of a request that is passed on in
@@ -55,10 +68,46 @@ type Editor interface {
 type Edits struct {
 	// Remove names members that the provider answers with an error.
 	Remove []string
+	// Omit names members that the provider takes from elsewhere, such as the
+	// path: their absence is no loss and not reported.
+	Omit []string
 	// Rename gives members the name that the provider has for them.
 	Rename map[string]string
+	// Set gives members that the provider wants a value; it replaces the client's.
+	Set []transform.Member
+	// Betas names a member that gets what the client's header Anthropic-Beta
+	// lists, as an array, for providers that take it from the body. Empty: none.
+	Betas string
 	// AskUsage tells that a stream reports its usage only when asked to.
 	AskUsage bool
+}
+
+// Embedder is implemented by providers that have embeddings. The codec of the
+// endpoint must be a [transform.EmbeddingProvider] where its format is not the client's.
+type Embedder interface {
+	Embeddings(call Call) Endpoint
+}
+
+// TokenCounter is implemented by providers that count the tokens of a request.
+// The codec of the endpoint must be a [transform.CountProvider].
+type TokenCounter interface {
+	// CountTokens returns false for models whose tokens the provider does not count.
+	CountTokens(call Call) (Endpoint, bool)
+}
+
+// Forwarder is implemented by providers of OpenAI's format that have more of its
+// paths than this module translates, such as /images/generations.
+type Forwarder interface {
+	// Forward says where a call goes whose path below the version is path.
+	Forward(path string) Endpoint
+}
+
+// Signer is implemented by providers whose credential is more than a header
+// with a key: it may need the whole request, or a token that is fetched.
+type Signer interface {
+	// Sign is called once the request is complete, instead of Authorize. It
+	// must heed the request's context. Its error must not tell a secret.
+	Sign(r *http.Request, body []byte) error
 }
 
 // ModelLister is implemented by providers that know their models without being asked.

@@ -82,14 +82,24 @@ func (s *Settings) Key() string {
 	}
 }
 
-// provision resolves the settings. defaultURL is used where no base URL is
-// given; environment names the variables that may hold the key.
-func (s *Settings) provision(ctx caddy.Context, defaultURL string, environment []string, keyless bool) error {
+// Defaults are what a type of provider has where its settings say nothing.
+type Defaults struct {
+	// BaseURL is the vendor's public API; empty: base_url is required.
+	BaseURL string
+	// Environment names the variables that may hold the key; the first that is set wins.
+	Environment []string
+	// Keyless tells that the provider can do without a key.
+	Keyless bool
+}
+
+// Resolve makes the settings ready for use. Providers call it when they are
+// provisioned.
+func (s *Settings) Resolve(ctx caddy.Context, defaults Defaults) error {
 	repl := caddy.NewReplacer()
-	if err := s.resolveURL(repl, defaultURL); err != nil {
+	if err := s.resolveURL(repl, defaults.BaseURL); err != nil {
 		return err
 	}
-	if err := s.resolveKeys(repl, environment, keyless); err != nil {
+	if err := s.resolveKeys(repl, defaults.Environment, defaults.Keyless); err != nil {
 		return err
 	}
 	if err := s.resolveHeader(repl); err != nil {
@@ -222,8 +232,8 @@ func cutProtocol(raw json.RawMessage) (string, json.RawMessage, error) {
 	return protocol, rest, err
 }
 
-// join adds a path below the base URL.
-func (s *Settings) join(path string) *url.URL {
+// Join adds a path below the base URL.
+func (s *Settings) Join(path string) *url.URL {
 	u := *s.base
 	u.Path += path
 	u.RawPath = ""

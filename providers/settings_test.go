@@ -160,14 +160,14 @@ func TestWhereCallsGo(t *testing.T) {
 		if stream == "" {
 			stream = test.chat
 		}
-		if got := p.Chat(test.model, false).URL.String(); got != test.chat {
+		if got := p.Chat(providers.Call{Model: test.model}).URL.String(); got != test.chat {
 			t.Errorf("%s: chat goes to %s, want %s", test.kind, got, test.chat)
 		}
-		if got := p.Chat(test.model, true).URL.String(); got != stream {
+		if got := p.Chat(providers.Call{Model: test.model, Stream: true}).URL.String(); got != stream {
 			t.Errorf("%s: a stream comes from %s, want %s", test.kind, got, stream)
 		}
 		embedder, ok := p.(providers.Embedder)
-		if ok != (test.embeddings != "") || ok && embedder.Embeddings(test.model).URL.String() != test.embeddings {
+		if ok != (test.embeddings != "") || ok && embedder.Embeddings(providers.Call{Model: test.model}).URL.String() != test.embeddings {
 			t.Errorf("%s: embeddings come from elsewhere than %q", test.kind, test.embeddings)
 		}
 	}
@@ -177,7 +177,7 @@ func TestHowCallsAreSigned(t *testing.T) {
 	for kind, want := range map[string]http.Header{
 		"openai":    {"Authorization": {"Bearer k"}},
 		"groq":      {"Authorization": {"Bearer k"}},
-		"anthropic": {"X-Api-Key": {"k"}, "Anthropic-Version": {"2023-06-01"}},
+		"anthropic": {"X-Api-Key": {"k"}},
 		"gemini":    {"X-Goog-Api-Key": {"k"}},
 		"mock":      {},
 	} {

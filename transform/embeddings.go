@@ -14,6 +14,11 @@ type EmbeddingRequest struct {
 	Dimensions int64
 	// Base64 asks for vectors as base64 of little-endian 32-bit floats.
 	Base64 bool
+	// Purpose is what the vectors are for, in Gemini's words, such as
+	// RETRIEVAL_QUERY; empty: not said.
+	Purpose string
+	// Single tells that the client asked for one vector, not for a list of one.
+	Single bool
 	// Rest is as of [Request].
 	Rest []Member
 }

@@ -142,6 +142,8 @@ type Opaque struct {
 	Vendor Vendor
 	// Kind tells a vendor's pieces apart: see the Opaque constants.
 	Kind OpaqueKind
+	// ID is the name that the vendor gave the piece, if it wants that back too.
+	ID string
 	// Data is a JSON string's literal.
 	Data Literal
 }

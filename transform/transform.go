@@ -19,8 +19,15 @@ type Format string
 // The API formats.
 const (
 	OpenAIChat Format = "openai"
+	Responses  Format = "responses"
 	Anthropic  Format = "anthropic"
 	Gemini     Format = "gemini"
+	// Converse is Amazon Bedrock's own.
+	Converse Format = "converse"
+	Cohere   Format = "cohere"
+	// Mistral is Chat Completions but for members that OpenAI's SDKs cannot read.
+	Mistral Format = "mistral"
+	Ollama  Format = "ollama"
 )
 
 // Vendor names who can read an opaque piece: signatures and encrypted reasoning
@@ -57,7 +64,60 @@ type ClientCodec interface {
 	// AppendStreamError writes an error as the last event of a stream that
 	// was passed on unread.
 	AppendStreamError(dst []byte, e *Error, requestID string) []byte
+	// Status is the HTTP status with which clients of this format are told of
+	// the error.
+	Status(e *Error) int
+	// IsError tells whether a body is an error that clients of this format can
+	// read, so that a provider's own may be passed on as it came.
+	IsError(body []byte) bool
 }
+
+// CountClient is implemented by client codecs of formats that ask how many
+// tokens a request would take.
+type CountClient interface {
+	// DecodeCountRequest is as DecodeRequest, of a request that is only counted.
+	DecodeCountRequest(body []byte, lost *Losses) (*Request, error)
+	AppendCount(dst []byte, tokens int64) []byte
+}
+
+// CountProvider is implemented by provider codecs of formats that count.
+type CountProvider interface {
+	AppendCountRequest(dst []byte, r *Request, to Target, lost *Losses) ([]byte, error)
+	DecodeCount(body []byte) (int64, error)
+}
+
+// ModelClient is implemented by client codecs of formats that list models.
+type ModelClient interface {
+	AppendModels(dst []byte, list []Model) []byte
+	AppendModel(dst []byte, m Model) []byte
+}
+
+// Model is an entry of a list of models.
+type Model struct {
+	// ID is the name to ask for.
+	ID string
+	// Owner is the provider's name, or the gateway's for an alias.
+	Owner string
+}
+
+// Framing is how a stream is cut into events.
+type Framing uint8
+
+// The framings.
+const (
+	// FramingSSE is server-sent events.
+	FramingSSE Framing = iota
+	// FramingNDJSON is a JSON object on each line; events have no name.
+	FramingNDJSON
+	// FramingArray is one JSON array whose elements come one by one.
+	FramingArray
+	// FramingAWS is Amazon's binary event stream. An event's name is its
+	// :event-type, an exception's is "exception:" and its :exception-type.
+	FramingAWS
+	// FramingAWSChunks is the same around the events of another format, each
+	// in the member bytes of a chunk. They are handed out as server-sent events.
+	FramingAWSChunks
+)
 
 // ProviderCodec is the side of an API format that faces providers. It has no
 // state and may be shared.
