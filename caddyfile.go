@@ -47,7 +47,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	llm_proxy [<matcher>] {
 //		id        <name>
 //		config    <file.yaml>
-//		surface   openai health
+//		surface   openai anthropic gemini health
 //		providers env
 //
 //		provider <name> [<type>] {
@@ -63,6 +63,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			policy   first|weighted|round_robin
 //			fallback <model>...
 //			retries  <n>
+//			on_unsupported drop|error|skip
 //		}
 //
 //		auth [anonymous] {
@@ -77,6 +78,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		}
 //		retries  <n>
 //		max_body <size>
+//		media    fetch|refuse
 //	}
 func (c *Config) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive
@@ -132,6 +134,8 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 		return directive.Count(d, &c.Retries)
 	case "max_body":
 		return directive.Size(d, &c.MaxBody)
+	case "media":
+		return readWord(d, &c.Media, mediaFetch, mediaRefuse)
 	case "breaker", "cache", "log_payloads":
 		var off string
 		if err := directive.One(d, &off); err != nil || off != "off" {
@@ -139,7 +143,19 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 		}
 		return nil
 	}
-	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, stream, retries and max_body", name)
+	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, stream, retries, max_body and media", name)
+}
+
+// readWord reads one of a few words.
+func readWord(d *caddyfile.Dispenser, into *string, words ...string) error {
+	name := d.Val()
+	if err := directive.One(d, into); err != nil {
+		return err
+	}
+	if !slices.Contains(words, *into) {
+		return d.Errf("%s takes one of %s, not %q", name, strings.Join(words, ", "), *into)
+	}
+	return nil
 }
 
 func (c *Config) readSurface(d *caddyfile.Dispenser) error {
@@ -148,7 +164,7 @@ func (c *Config) readSurface(d *caddyfile.Dispenser) error {
 	}
 	for i, name := range c.Surface {
 		if !slices.Contains(surfaces, name) || slices.Contains(c.Surface[:i], name) {
-			return d.Errf("surface takes %s, each once, not %q", strings.Join(surfaces, " and "), name)
+			return d.Errf("surface takes %s, each once, not %q", strings.Join(surfaces, ", "), name)
 		}
 	}
 	return nil
@@ -240,10 +256,13 @@ func (m *Model) readLine(b *directive.Block) error {
 		return nil
 	case "fallback":
 		return directive.Some(b.Dispenser, (*[]string)(&m.Fallback))
+	case "on_unsupported":
+		return readWord(b.Dispenser, &m.OnUnsupported,
+			string(routing.DropUnsupported), string(routing.RefuseUnsupported), string(routing.SkipUnsupported))
 	case "retries":
 		return directive.Count(b.Dispenser, &m.Retries)
 	}
-	return b.Errf("unrecognized subdirective %q: a model takes to, policy, fallback and retries", name)
+	return b.Errf("unrecognized subdirective %q: a model takes to, policy, fallback, retries and on_unsupported", name)
 }
 
 // readTarget reads to <provider>/<model> [weight <n>] [priority <n>].

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/auth"
 	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/routing"
 )
 
 // Config is what the global options, a site's block and a YAML file can all
@@ -28,7 +29,8 @@ type Config struct {
 	// one stays.
 	ConfigFile string `json:"config,omitempty"`
 
-	// Which paths the gateway claims: openai, health. Default: all of them.
+	// Which paths the gateway claims: openai, anthropic, gemini, health. Default:
+	// all of them.
 	Surface []string `json:"surface,omitempty"`
 
 	// Where else to find providers. The only place is env: every provider whose
@@ -57,6 +59,11 @@ type Config struct {
 
 	// The largest request, in bytes after decoding. Default: 33554432 (32 MiB).
 	MaxBody int64 `json:"max_body,omitempty"`
+
+	// What becomes of images and files that a request names by URL when the
+	// provider takes none: refuse answers with an error, fetch has the gateway
+	// fetch them, over https and from public addresses only. Default: refuse.
+	Media string `json:"media,omitempty"`
 }
 
 // Model is an alias: a name that clients ask for and the targets behind it.
@@ -76,6 +83,13 @@ type Model struct {
 	// How many attempts may follow the first, fallbacks included. Default: the
 	// gateway's.
 	Retries *int `json:"retries,omitempty"`
+
+	// What becomes of a request that a target's API cannot carry whole: drop
+	// leaves out what it cannot, error refuses the request, skip goes on to the
+	// next target. What was left out is reported in the header X-Llm-Dropped.
+	// Default: what is advisory is left out; without media, tools, schemas and
+	// the like the request is refused.
+	OnUnsupported string `json:"on_unsupported,omitempty"`
 }
 
 // Target is one model of one provider.
@@ -127,11 +141,19 @@ type Stream struct {
 
 // The parts of the surface.
 const (
-	surfaceOpenAI = "openai"
-	surfaceHealth = "health"
+	surfaceOpenAI    = "openai"
+	surfaceAnthropic = "anthropic"
+	surfaceGemini    = "gemini"
+	surfaceHealth    = "health"
 )
 
-var surfaces = []string{surfaceOpenAI, surfaceHealth}
+var surfaces = []string{surfaceOpenAI, surfaceAnthropic, surfaceGemini, surfaceHealth}
+
+// What becomes of images and files that a request names by URL.
+const (
+	mediaRefuse = "refuse"
+	mediaFetch  = "fetch"
+)
 
 const discoverEnv = "env"
 
@@ -195,6 +217,9 @@ func (c *Config) check() error {
 			return &placedError{"/provider_order", fmt.Errorf("provider_order names %q, which is not among the providers", name)}
 		}
 	}
+	if c.Media != "" && c.Media != mediaRefuse && c.Media != mediaFetch {
+		return &placedError{"/media", fmt.Errorf("media must be %s or %s, not %q", mediaFetch, mediaRefuse, c.Media)}
+	}
 	if c.MaxBody < 0 {
 		return &placedError{"/max_body", errors.New("max_body must be positive")}
 	}
@@ -216,6 +241,11 @@ func (m *Model) check(pointer string) error {
 	}
 	if m.Retries != nil && *m.Retries < 0 {
 		return &placedError{pointer + "/retries", errors.New("retries must not be negative")}
+	}
+	switch routing.OnUnsupported(m.OnUnsupported) {
+	case "", routing.DropUnsupported, routing.RefuseUnsupported, routing.SkipUnsupported:
+	default:
+		return &placedError{pointer + "/on_unsupported", fmt.Errorf("on_unsupported must be drop, error or skip, not %q", m.OnUnsupported)}
 	}
 	if len(m.To) == 0 {
 		return &placedError{pointer, errors.New("has no targets: write to <provider>/<model>")}
@@ -280,6 +310,9 @@ func merge(outer, inner *Config) (*Config, error) {
 	}
 	if inner.Retries != nil {
 		merged.Retries = inner.Retries
+	}
+	if inner.Media != "" {
+		merged.Media = inner.Media
 	}
 	if inner.MaxBody != 0 {
 		merged.MaxBody = inner.MaxBody

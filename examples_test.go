@@ -25,7 +25,7 @@ const (
 
 var exampleEnv = []string{
 	"OPENAI_API_KEY=openai-key-for-tests", "ANTHROPIC_API_KEY=anthropic-key-for-tests", "GEMINI_API_KEY=gemini-key-for-tests",
-	"APP_KEY=" + appKey, "ADMIN_KEY=" + adminKey,
+	"AZURE_OPENAI_API_KEY=azure-key-for-tests", "APP_KEY=" + appKey, "ADMIN_KEY=" + adminKey,
 }
 
 // exampleTests is what each example must do once it runs.
@@ -43,6 +43,8 @@ var exampleTests = map[string]func(*testing.T, *example){
 	"local-models.Caddyfile":         testLocalModels,
 	"production.Caddyfile":           testProduction,
 	"watched.Caddyfile":              testWatched,
+	"agents.Caddyfile":               testAgents,
+	"clouds.Caddyfile":               testClouds,
 	"llm.yaml":                       testYAML,
 	"gateway.json":                   testJSON,
 }
@@ -320,6 +322,65 @@ func testWatched(t *testing.T, e *example) {
 	e.replace(t, "watched.yaml", "mock/echo]", "nobody/echo]")
 	e.await(t, "config file refused", "watched.yaml:", `no provider \"nobody\"`)
 	e.chat(t, "renamed").says(t, 200, echoed)
+}
+
+func testAgents(t *testing.T, e *example) {
+	e.start(t)
+	for _, agent := range []struct{ name, path, body, key, says string }{
+		{"Claude Code", "/v1/messages?beta=true", `{"model":"coder","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"hi"}]}`, "Authorization", "event: message_stop"},
+		{"Claude Code in the background", "/v1/messages", `{"model":"claude-haiku-4-5","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`, "X-Api-Key", `"type":"message"`},
+		{"Codex", "/v1/responses", `{"model":"coder","stream":true,"store":false,"input":[{"role":"user","content":"hi"}]}`, "Authorization", "event: response.completed"},
+		{"Gemini CLI", "/v1beta/models/coder:streamGenerateContent?alt=sse", `{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`, "X-Goog-Api-Key", `"finishReason":"STOP"`},
+	} {
+		secret := appKey
+		if agent.key == "Authorization" {
+			secret = "Bearer " + appKey
+		}
+		answer := exchange(t, e.client, http.MethodPost, e.base+agent.path, agent.body, agent.key, secret)
+		answer.says(t, 200, agent.says)
+		exchange(t, e.client, http.MethodPost, e.base+agent.path, agent.body, agent.key, "wrong").says(t, 401)
+		if strings.Contains(answer.body, `"error":{`) {
+			t.Errorf("%s got %s", agent.name, answer.body)
+		}
+	}
+	var asked []string
+	for _, call := range e.provider.Calls() {
+		asked = append(asked, string(call.Format)+" "+call.Model)
+	}
+	if want := []string{"anthropic claude-sonnet-5", "responses gpt-6-mini", "anthropic claude-sonnet-5", "anthropic claude-sonnet-5"}; !slices.Equal(asked, want) {
+		t.Errorf("the providers were asked for %q, not %q", asked, want)
+	}
+}
+
+func testClouds(t *testing.T, e *example) {
+	e.replace(t, e.name,
+		"https://my-resource.openai.azure.com", e.provider.URL,
+		"provider vertex {", "provider vertex {\nbase_url "+e.provider.URL+"\naccess_token vertex-token-for-tests",
+		"provider bedrock {", "provider bedrock {\nbase_url "+e.provider.URL+"\naccess_key_id AKIDEXAMPLE\nsecret_access_key aws-secret-for-tests",
+	)
+	e.start(t)
+	e.chat(t, "gpt", "Authorization", "Bearer "+appKey).says(t, 200, `"object":"chat.completion"`)
+	e.chat(t, "gemini", "Authorization", "Bearer "+appKey).says(t, 200, `"object":"chat.completion"`)
+	claude := `{"type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":"from the cloud"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`
+	e.provider.Script(testllm.Reply{Body: []byte(claude), ContentType: "application/json"})
+	e.chat(t, "claude", "Authorization", "Bearer "+appKey).says(t, 200, "from the cloud")
+	nova := `{"output":{"message":{"role":"assistant","content":[{"text":"from the other"}]}},"stopReason":"end_turn","usage":{"inputTokens":1,"outputTokens":1,"totalTokens":2}}`
+	e.provider.Script(testllm.Reply{Body: []byte(nova), ContentType: "application/json"})
+	e.chat(t, "nova", "Authorization", "Bearer "+appKey).says(t, 200, "from the other")
+	for i, want := range []struct{ path, header, value string }{
+		{"/openai/v1/chat/completions", "Api-Key", "azure-key-for-tests"},
+		{"/v1/projects/my-project/locations/global/publishers/google/models/gemini-3.5-flash:generateContent", "Authorization", "Bearer vertex-token-for-tests"},
+		{"/model/eu.anthropic.claude-sonnet-5-v1:0/invoke", "Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"},
+		{"/model/eu.amazon.nova-pro-v1:0/converse", "Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"},
+	} {
+		call := e.provider.Calls()[i]
+		if call.Path != want.path || !strings.HasPrefix(call.Header.Get(want.header), want.value) {
+			t.Errorf("call %d went to %s with %s %q", i, call.Path, want.header, call.Header.Get(want.header))
+		}
+	}
+	if model := e.provider.Calls()[0].Model; model != "production-gpt-6" {
+		t.Errorf("Azure was asked for %q", model)
+	}
 }
 
 func testYAML(t *testing.T, e *example) {

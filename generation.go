@@ -62,27 +62,30 @@ func (g *generation) close() {
 // sharedState is what survives reloads: facts only, no parameters of a config.
 var sharedState = caddy.NewUsagePool()
 
-// The signatures kept for clients that cannot carry them: long enough for a
-// tool to run, and few enough that a flood of tool calls stays small.
+// What is kept for clients that cannot carry it: long enough for a tool to run,
+// and little enough that a flood of calls stays small.
 const (
-	maxSignatures = 2_000
-	signaturesTTL = 30 * time.Minute
+	maxRemembered = 2_000
+	memoryTTL     = 30 * time.Minute
 )
 
-type signaturesKey struct{}
+type memoryKey struct{}
 
-// signatureStore is the gateway's view of the shared map.
-type signatureStore struct {
-	*cache.ShortLived[*gateway.Signatures]
+// publicFetcher is one for all configs: it has no parameters.
+var publicFetcher = gateway.NewPublicFetcher()
+
+// memory is the gateway's view of the shared map.
+type memory struct {
+	*cache.ShortLived[*gateway.Remembered]
 }
 
-func (s signatureStore) Find(key string) *gateway.Signatures {
+func (s memory) Find(key string) *gateway.Remembered {
 	found, _ := s.ShortLived.Find(key)
 	return found
 }
 
 // Destruct lets the pool hold the map; memory is all there is to it.
-func (signatureStore) Destruct() error { return nil }
+func (memory) Destruct() error { return nil }
 
 // build makes a generation of a config. The global options, sites and YAML files
 // all come this way. It does no network input or output.
@@ -116,33 +119,38 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 		return nil, &placedError{"/models", err}
 	}
 	g.gateway = &gateway.Gateway{
-		Surface:    cfg.surface(),
-		Auth:       who,
-		Routes:     table,
-		Signatures: g.signatures(),
-		Observer:   observer,
-		Limits:     cfg.limits(),
-		Retries:    gateway.DefaultRetries,
-		Stream:     gateway.Stream{Heartbeat: cfg.heartbeat()},
-		Streams:    openStreams,
+		Surface:  cfg.surface(),
+		Auth:     who,
+		Routes:   table,
+		Memory:   g.memory(),
+		Observer: observer,
+		Limits:   cfg.limits(),
+		Retries:  gateway.DefaultRetries,
+		Stream:   gateway.Stream{Heartbeat: cfg.heartbeat()},
+		Streams:  openStreams,
 	}
 	if cfg.Retries != nil {
 		g.gateway.Retries = *cfg.Retries
 	}
+	if cfg.Media == mediaFetch {
+		g.gateway.Media = publicFetcher
+	}
 	return g, nil
 }
 
-func (g *generation) signatures() gateway.SignatureStore {
-	store, _, _ := sharedState.LoadOrNew(signaturesKey{}, func() (caddy.Destructor, error) {
-		return signatureStore{cache.NewShortLived[*gateway.Signatures](maxSignatures, signaturesTTL)}, nil
+func (g *generation) memory() gateway.Memory {
+	store, _, _ := sharedState.LoadOrNew(memoryKey{}, func() (caddy.Destructor, error) {
+		return memory{cache.NewShortLived[*gateway.Remembered](maxRemembered, memoryTTL)}, nil
 	})
-	g.shared = append(g.shared, signaturesKey{})
-	return store.(signatureStore)
+	g.shared = append(g.shared, memoryKey{})
+	return store.(memory)
 }
 
 func (c *Config) surface() gateway.Surface {
 	has := func(name string) bool { return c.Surface == nil || slices.Contains(c.Surface, name) }
-	return gateway.Surface{OpenAI: has(surfaceOpenAI), Health: has(surfaceHealth)}
+	return gateway.Surface{
+		OpenAI: has(surfaceOpenAI), Anthropic: has(surfaceAnthropic), Gemini: has(surfaceGemini), Health: has(surfaceHealth),
+	}
 }
 
 func (c *Config) limits() gateway.Limits {
@@ -250,7 +258,7 @@ func loadRoutes(ctx caddy.Context, cfg *Config, upstreams []*providers.Upstream)
 }
 
 func loadRoute(ctx caddy.Context, name string, model *Model, upstreams []*providers.Upstream) (*routing.Route, error) {
-	route := &routing.Route{Name: name, Fallback: model.Fallback, Retries: -1}
+	route := &routing.Route{Name: name, Fallback: model.Fallback, Retries: -1, OnUnsupported: routing.OnUnsupported(model.OnUnsupported)}
 	if model.Retries != nil {
 		route.Retries = *model.Retries
 	}

@@ -19,6 +19,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyllm/llmproxy/gateway"
+	_ "github.com/caddyllm/llmproxy/providers/bedrock" // a provider, as is the next
+	_ "github.com/caddyllm/llmproxy/providers/vertex"
 )
 
 func init() {

@@ -40,10 +40,14 @@ var (
 		Namespace: "caddy", Subsystem: appName, Name: "tokens_total",
 		Help: "Tokens by kind: input is the whole prompt, of which cache_read and cache_write are parts; output is the whole answer, of which reasoning is a part.",
 	}, []string{"model", "provider", "kind"})
+	metricDropped = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: appName, Name: "dropped_members_total",
+		Help: "Members of requests that the provider's API could not carry. The usage record names them.",
+	}, []string{"model", "provider"})
 )
 
 func registerMetrics(registry *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{metricInFlight, metricRequests, metricDuration, metricFirstToken, metricTokens} {
+	for _, c := range []prometheus.Collector{metricInFlight, metricRequests, metricDuration, metricFirstToken, metricTokens, metricDropped} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return err
@@ -78,6 +82,9 @@ func count(r *usage.Record) {
 	metricDuration.WithLabelValues(r.Operation, model, provider, strconv.FormatBool(r.Stream)).Observe(r.Duration.Seconds())
 	if r.Stream && r.FirstToken > 0 {
 		metricFirstToken.WithLabelValues(model, provider).Observe(r.FirstToken.Seconds())
+	}
+	if n := len(r.Dropped); n > 0 {
+		metricDropped.WithLabelValues(model, provider).Add(float64(n))
 	}
 	addTokens := func(kind string, n int64) {
 		if n > 0 {

@@ -15,7 +15,7 @@ func TestYAMLMistakesHaveAPlaceAndAReason(t *testing.T) {
 		// Members that nobody knows, at every level.
 		{"retries: 1\ncolour: red\n", `x.yaml:2:1: unknown member "colour"`},
 		{"providers:\n  mock:\n    colour: red\n", `x.yaml:3:5: unknown member "colour"`},
-		{"providers:\n  a:\n    provider: openai\n    transport: {protocol: http}\n    api: chat\n", `x.yaml:5:5: unknown member "api"`},
+		{"providers:\n  a:\n    provider: openai\n    transport: {protocol: http}\n    apy: chat\n", `x.yaml:5:5: unknown member "apy"`},
 		{"models:\n  a:\n    to: [mock/echo]\n    timeout: {idle: 5s}\n", `x.yaml:4:5: unknown member "timeout"`},
 		{"models:\n  a:\n    to:\n      - target: mock/echo\n        wait: 3\n", `x.yaml:5:9: unknown member "wait"`},
 		{"auth:\n  anonymous: true\n  jwt: {}\n", `x.yaml:3:3: unknown member "jwt"`},
@@ -39,7 +39,9 @@ func TestYAMLMistakesHaveAPlaceAndAReason(t *testing.T) {
 		{"auth:\n  keys:\n    app: {secret: {value: " + secret + "}}\n", "x.yaml:3:11: must be text, not a mapping"},
 		{"stream:\n  heartbeat: soon\n", `x.yaml:2:3: time: invalid duration "soon"`},
 		{"retries: 1\nmax_body: -1\n", "x.yaml:2:1: max_body must be positive"},
-		{"surface: [anthropic]\n", `x.yaml:1:1: surface "anthropic" is not one of`},
+		{"surface: [cohere]\n", `x.yaml:1:1: surface "cohere" is not one of`},
+		{"media: keep\n", `x.yaml:1:1: media must be fetch or refuse`},
+		{"models: {a: {to: [mock/echo], on_unsupported: ignore}}\n", `on_unsupported must be drop, error or skip, not "ignore"`},
 		{"just a text\n", "x.yaml:1:1: must be a mapping, not text"},
 		{"- a\n- b\n", "x.yaml:1:1: must be a mapping, not a list"},
 

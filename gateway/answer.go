@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 	"github.com/caddyllm/llmproxy/usage"
 )
@@ -18,7 +17,7 @@ import (
 func (a *attempt) relayAnswer(ctx context.Context, response *http.Response) *failure {
 	in := newBuffer()
 	defer in.release()
-	if isEventStream(response.Header) {
+	if mediaType(response.Header) == "text/event-stream" {
 		return &failure{err: errUpstreamProtocol, verdict: ambiguous}
 	}
 	limit := int64(a.g.Limits.Answer)
@@ -54,10 +53,14 @@ func (a *attempt) renderAnswer(body []byte, contentType []string) ([]byte, trans
 	var err error
 	out := body
 	switch {
+	case a.same && a.op == opCount:
+		err = a.checkCount(body)
 	case a.same:
 		summary, err = a.endpoint.Codec.InspectResponse(body)
 	case a.op == opEmbeddings:
 		out, summary, err = a.translateEmbeddings(body)
+	case a.op == opCount:
+		out, err = a.translateCount(body)
 	default:
 		out, summary, err = a.translateAnswer(body)
 	}
@@ -66,6 +69,7 @@ func (a *attempt) renderAnswer(body []byte, contentType []string) ([]byte, trans
 	}
 	var e *transform.Error
 	if !errors.As(err, &e) {
+		a.record.Cause = err.Error()
 		return nil, summary, &failure{err: errUpstreamProtocol, verdict: ambiguous}
 	}
 	return nil, summary, a.insideFailure(e, a.readable(body), contentType)
@@ -104,7 +108,11 @@ func (a *attempt) translateAnswer(body []byte) ([]byte, transform.Summary, error
 	if len(answer.Choices) > 0 {
 		summary.Finish = answer.Choices[0].Finish
 	}
-	return a.client.AppendResponse(nil, answer, a.decoded.chat), summary, nil
+	out := a.client.AppendResponse(nil, answer, a.decoded.chat)
+	if a.remembersItems() {
+		a.rememberItems(jsonbytes.Parse(out))
+	}
+	return out, summary, nil
 }
 
 func (a *attempt) translateEmbeddings(body []byte) ([]byte, transform.Summary, error) {
@@ -122,13 +130,12 @@ func (a *attempt) translateEmbeddings(body []byte) ([]byte, transform.Summary, e
 	if answer.Model == "" {
 		answer.Model = a.target.Model
 	}
-	out, err := a.client.AppendEmbeddingResponse(nil, answer, a.decoded.embedding)
+	client, ok := a.client.(transform.EmbeddingClient)
+	if !ok {
+		return nil, transform.Summary{}, errNoEmbeddings
+	}
+	out, err := client.AppendEmbeddingResponse(nil, answer, a.decoded.embedding)
 	return out, transform.Summary{Usage: answer.Usage}, err
-}
-
-func isEventStream(h http.Header) bool {
-	media, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
-	return media == "text/event-stream"
 }
 
 // contentType is the provider's where its bytes are passed on.
@@ -138,7 +145,7 @@ func contentType(same bool, h http.Header) []string {
 		return headerJSON
 	}
 	// Nothing else is shown under the gateway's own origin, such as HTML.
-	switch media, _, _ := strings.Cut(value[0], ";"); strings.ToLower(strings.TrimSpace(media)) {
+	switch mediaType(h) {
 	case "application/json", "text/event-stream":
 		return value
 	}

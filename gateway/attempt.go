@@ -128,6 +128,9 @@ func (c *call) attempt(target routing.Target, last bool, deadline time.Time) *fa
 	if err := a.locate(); err != nil {
 		return err
 	}
+	if a.op == opCount && a.endpoint.URL == nil {
+		return a.estimateCount()
+	}
 	body, err := a.upstreamBody()
 	if err != nil {
 		return a.asFailure(err)
@@ -153,10 +156,16 @@ func (c *call) attempt(target routing.Target, last bool, deadline time.Time) *fa
 	defer response.Body.Close()
 	c.record.UpstreamRequestID = upstreamRequestID(response.Header)
 	if response.StatusCode != http.StatusOK {
+		if c.op == opCount && hasNoCount(response.StatusCode) {
+			return a.estimateCount()
+		}
 		return a.statusFailure(ctx, response)
 	}
 	c.accepted = true
-	if c.routing.stream {
+	switch {
+	case c.op == opForward && !a.isJSON(response.Header):
+		return a.relayBytes(ctx, response)
+	case c.routing.stream:
 		return a.relayStream(ctx, response)
 	}
 	return a.relayAnswer(ctx, response)
@@ -172,7 +181,10 @@ func (a *attempt) silence() time.Duration {
 
 // ask is what the endpoint is asked for.
 func (a *attempt) ask() providers.Call {
-	return providers.Call{Model: a.target.Model, Stream: a.routing.stream, Client: a.client.Format()}
+	return providers.Call{
+		Model: a.target.Model, Stream: a.routing.stream, Client: a.client.Format(), Array: isArray(a.client),
+		Single: a.op == opEmbeddings && !a.has("requests"),
+	}
 }
 
 // locate finds where the call goes.
@@ -182,14 +194,51 @@ func (a *attempt) locate() *failure {
 	case opEmbeddings:
 		embedder, ok := upstream.Provider.(providers.Embedder)
 		if !ok {
-			return &failure{err: errNoEmbeddings}
+			return &failure{err: errNoEmbeddings, verdict: refused}
 		}
 		a.endpoint = embedder.Embeddings(a.ask())
+	case opCount:
+		if counter, ok := upstream.Provider.(providers.TokenCounter); ok {
+			a.endpoint, ok = counter.CountTokens(a.ask())
+			if !ok {
+				a.endpoint = providers.Endpoint{}
+			}
+		}
+		if a.endpoint.URL == nil {
+			return nil // it is estimated
+		}
+	case opForward:
+		if forwarder, ok := upstream.Provider.(providers.Forwarder); ok {
+			a.endpoint = forwarder.Forward(a.path)
+		}
+		if a.endpoint.URL == nil {
+			return &failure{err: errNoOperation, verdict: refused}
+		}
+		a.same = true
+		return nil
 	default:
 		a.endpoint = upstream.Chat(a.ask())
 	}
-	a.same = a.endpoint.Codec.Format() == a.client.Format()
+	a.same = a.endpoint.Codec.Format() == a.client.Format() && !a.namesModelInside() && !a.isForeign()
 	return nil
+}
+
+// isForeign tells whether the conversation has been with another vendor, and
+// holds what this one would refuse, such as signatures of the other.
+func (a *attempt) isForeign() bool {
+	if a.client.Format() == transform.OpenAIChat || a.resolvedItems {
+		return a.resolvedItems
+	}
+	if client, ok := a.client.(interface{ Foreign(body []byte) bool }); ok {
+		return client.Foreign(a.body.bytes)
+	}
+	return transform.HoldsSealed(a.body.bytes)
+}
+
+// namesModelInside tells the requests of Gemini's format whose parts each name
+// the model again: to pass them on would ask for the client's name of it.
+func (a *attempt) namesModelInside() bool {
+	return a.client.Format() == transform.Gemini && a.op != opChat && (a.has("requests") || a.has("generateContentRequest"))
 }
 
 // asFailure is an error that has nothing to do with the provider.
@@ -198,7 +247,11 @@ func (a *attempt) asFailure(err error) *failure {
 	if !errors.As(err, &e) {
 		e = errInternal
 	}
-	return &failure{err: e}
+	failed := &failure{err: e}
+	if e.Code == codeUnsupported && a.plan.OnUnsupported == routing.SkipUnsupported {
+		failed.verdict = refused
+	}
+	return failed
 }
 
 // sendFailure judges an error of the transport: what was not sent can be sent
@@ -275,18 +328,19 @@ func (a *attempt) statusFailure(ctx context.Context, response *http.Response) *f
 	return failed
 }
 
-// present decides how a provider's error is shown to the client: our own
-// credential's trouble never as the client's, a readable error of the client's
-// own format as it is, anything else in our words.
+// present decides how a provider's error is shown to the client: a readable error
+// of the client's own format as it is, anything else in our words. Our own
+// credential's trouble is never a 401 or 403, which would be the client's.
 func (a *attempt) present(failed *failure, response *http.Response, body []byte) {
-	if failed.hideCredential() {
-		return
-	}
-	if a.same && a.client.IsError(body) && a.mayPass(body) {
+	ours := failed.hideCredential()
+	login := response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden
+	switch {
+	case ours && login:
+	case a.same && a.client.IsError(body) && a.mayPass(body):
 		failed.inItsOwnWords(response.StatusCode, contentType(true, response.Header), body)
-		return
+	case !ours:
+		a.putIntoOurWords(failed.err)
 	}
-	a.putIntoOurWords(failed.err)
 }
 
 // putIntoOurWords takes out of a provider's error what is not for clients. A
@@ -326,7 +380,8 @@ func verdictOf(status int, kind transform.ErrorKind) verdict {
 	switch {
 	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
 		return ambiguous // something in between may have delivered it
-	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusConflict, status == http.StatusTooEarly:
+	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusFailedDependency, // Bedrock's model failed
+		status == http.StatusConflict, status == http.StatusTooEarly:
 		return refused
 	}
 	return final

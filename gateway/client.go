@@ -17,19 +17,20 @@ type streamWriter struct {
 	stopped   bool
 	lastWrite time.Time
 	every     time.Duration
+	heartbeat []byte
 	timer     *time.Timer
 }
 
-// heartbeat is a comment, which every parser of server-sent events skips.
-var heartbeat = []byte(": keep-alive\n\n")
-
-func newStreamWriter(w http.ResponseWriter, every time.Duration) *streamWriter {
-	s := &streamWriter{w: w, control: http.NewResponseController(w), every: every}
-	if every > 0 {
+func newStreamWriter(w http.ResponseWriter, every time.Duration, heartbeat []byte) *streamWriter {
+	s := &streamWriter{w: w, control: http.NewResponseController(w), every: every, heartbeat: heartbeat}
+	if heartbeat == nil {
+		s.every = 0
+	}
+	if s.every > 0 {
 		s.lastWrite = time.Now()
 		// Locked, because the timer may fire before it is stored.
 		s.mu.Lock()
-		s.timer = time.AfterFunc(every, s.beat)
+		s.timer = time.AfterFunc(s.every, s.beat)
 		s.mu.Unlock()
 	}
 	return s
@@ -63,7 +64,7 @@ func (s *streamWriter) beat() {
 	}
 	next := s.every - time.Since(s.lastWrite)
 	if next <= 0 {
-		_, _ = s.send(heartbeat)
+		_, _ = s.send(s.heartbeat)
 		s.lastWrite, next = time.Now(), s.every
 	}
 	s.timer.Reset(next)

@@ -81,7 +81,7 @@ func TestWatchdogThatIsStoppedKeepsQuiet(t *testing.T) {
 func TestHeartbeatFillsSilenceOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := httptest.NewRecorder()
-		s := newStreamWriter(client, 15*time.Second)
+		s := newStreamWriter(client, 15*time.Second, comment)
 		var want bytes.Buffer
 		say := func(text string) {
 			want.WriteString(text)
@@ -92,7 +92,7 @@ func TestHeartbeatFillsSilenceOnly(t *testing.T) {
 		expect := func(beats int) {
 			t.Helper()
 			for range beats {
-				want.Write(heartbeat)
+				want.Write(comment)
 			}
 			synctest.Wait()
 			s.mu.Lock()
@@ -129,7 +129,7 @@ func TestHeartbeatFillsSilenceOnly(t *testing.T) {
 func TestNoHeartbeatWhereThereShallBeNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := httptest.NewRecorder()
-		s := newStreamWriter(client, 0)
+		s := newStreamWriter(client, 0, comment)
 		time.Sleep(time.Hour)
 		s.stop()
 		if client.Body.Len() > 0 {
@@ -141,15 +141,15 @@ func TestNoHeartbeatWhereThereShallBeNone(t *testing.T) {
 // The race detector is the judge of what the bytes do not show.
 func TestHeartbeatFallsBetweenEvents(t *testing.T) {
 	client := httptest.NewRecorder()
-	s := newStreamWriter(client, time.Microsecond)
+	s := newStreamWriter(client, time.Microsecond, comment)
 	const event = "data: x\n\n"
 	for range 5000 {
 		_, _ = s.write([]byte(event))
 	}
 	s.stop()
 	body := client.Body.String() // nothing may write any more
-	events, beats := strings.Count(body, event), strings.Count(body, string(heartbeat))
-	if events != 5000 || len(body) != events*len(event)+beats*len(heartbeat) {
+	events, beats := strings.Count(body, event), strings.Count(body, string(comment))
+	if events != 5000 || len(body) != events*len(event)+beats*len(comment) {
 		t.Errorf("the client got %d events and %d signs of life in %d bytes", events, beats, len(body))
 	}
 }

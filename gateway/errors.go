@@ -56,6 +56,14 @@ var (
 		Kind: transform.ErrBadRequest, Code: "unsupported_operation", Param: "model", NoRetry: true,
 		Message: "The provider of this model has no embeddings.",
 	}
+	errForm = &transform.Error{
+		Kind: transform.ErrBadRequest, Code: "invalid_body", NoRetry: true,
+		Message: "The request's form cannot be read: send multipart/form-data with a boundary.",
+	}
+	errNoOperation = &transform.Error{
+		Kind: transform.ErrBadRequest, Code: "unsupported_operation", Param: "model", NoRetry: true,
+		Message: "The provider of this model does not have what this path asks for.",
+	}
 
 	errUpstreamAuth = &transform.Error{
 		Kind: transform.ErrUpstream, Code: "upstream_auth_error", NoRetry: true,
@@ -77,21 +85,29 @@ var (
 	errClientGone       = &transform.Error{Kind: transform.ErrCancelled, Code: "client_closed_request", Message: "The client closed the request."}
 )
 
-// What is wrong with the member that holds a request's content, by operation.
-var (
-	errContentMissing = [...]*transform.Error{
-		opChat:       contentError("missing_required_parameter", "messages", "The request has no messages: send \"messages\", an array with at least one."),
-		opEmbeddings: contentError("missing_required_parameter", "input", "The request has no input: send \"input\", a string or an array of strings."),
+// What is wrong with the member that holds a request's content.
+
+func (r *contentRule) missing() *transform.Error {
+	member := r.members[0]
+	return contentError("missing_required_parameter", member, "The request has no "+member+": send \""+member+"\", "+r.form()+" that is not empty.")
+}
+
+func (r *contentRule) empty() *transform.Error {
+	member := r.members[0]
+	return contentError("empty_array", member, "\""+member+"\" is empty: send at least one element.")
+}
+
+func (r *contentRule) wrongType() *transform.Error {
+	member := r.members[0]
+	return contentError("invalid_type", member, "\""+member+"\" must be "+r.form()+".")
+}
+
+func (r *contentRule) form() string {
+	if r.text {
+		return "a string or an array"
 	}
-	errContentEmpty = [...]*transform.Error{
-		opChat:       contentError("empty_array", "messages", "\"messages\" is empty: send at least one message."),
-		opEmbeddings: contentError("empty_array", "input", "\"input\" is empty: send at least one text."),
-	}
-	errContentType = [...]*transform.Error{
-		opChat:       contentError("invalid_type", "messages", "\"messages\" must be an array of messages."),
-		opEmbeddings: contentError("invalid_type", "input", "\"input\" must be a string or an array."),
-	}
-)
+	return "an array"
+}
 
 func contentError(code, param, message string) *transform.Error {
 	return &transform.Error{Kind: transform.ErrBadRequest, Code: code, Param: param, Message: message, NoRetry: true}
@@ -134,6 +150,9 @@ func modelNotFound(model string) *transform.Error {
 	}
 }
 
+// codeUnsupported is the code of a request that a provider's format cannot carry.
+const codeUnsupported = "unsupported_parameter"
+
 // unsupported says which essential members the provider cannot be given.
 func unsupported(pointers []string, format transform.Format) *transform.Error {
 	message := "The request has what the provider's API (" + string(format) + ") cannot carry:"
@@ -141,7 +160,7 @@ func unsupported(pointers []string, format transform.Format) *transform.Error {
 		message += " " + pointer
 	}
 	return &transform.Error{
-		Kind: transform.ErrBadRequest, Code: "unsupported_parameter", Param: pointers[0], NoRetry: true,
+		Kind: transform.ErrBadRequest, Code: codeUnsupported, Param: pointers[0], NoRetry: true,
 		Message: message + ". Leave it out, or ask for a model of another provider.",
 	}
 }

@@ -71,7 +71,7 @@ func (s setup) start(t testing.TB) *gate {
 		Surface: gateway.Surface{OpenAI: true, Health: true},
 		Auth:    who, Routes: s.table(t), Observer: seen,
 		Limits: gateway.DefaultLimits(), Retries: gateway.DefaultRetries,
-		Streams: new(gateway.Streams), Signatures: signatures{cache.NewShortLived[*gateway.Signatures](100, time.Hour)},
+		Streams: new(gateway.Streams), Memory: signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour)},
 	}
 	if s.change != nil {
 		s.change(gw)
@@ -274,10 +274,13 @@ func (w *witness) record(t testing.TB) *usage.Record {
 
 // signatures is a store as the module has it.
 type signatures struct {
-	*cache.ShortLived[*gateway.Signatures]
+	*cache.ShortLived[*gateway.Remembered]
 }
 
-func (s signatures) Find(key string) *gateway.Signatures {
+func (s signatures) Find(key string) *gateway.Remembered {
 	found, _ := s.ShortLived.Find(key)
 	return found
 }
+
+// bodyTo copies a request's body.
+func bodyTo(w io.Writer, r *http.Request) (int64, error) { return io.Copy(w, r.Body) }

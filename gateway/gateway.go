@@ -18,13 +18,17 @@ type Gateway struct {
 	Surface Surface
 	Auth    *auth.Authenticator
 	Routes  *routing.Table
-	// Signatures keeps what clients cannot carry between the turns of a tool loop.
-	Signatures SignatureStore
-	Observer   Observer
-	Limits     Limits
+	// Memory keeps what clients cannot carry from one request to the next; nil:
+	// nothing is kept.
+	Memory   Memory
+	Observer Observer
+	Limits   Limits
 	// Retries is how many attempts may follow the first where the route does not say.
 	Retries int
 	Stream  Stream
+	// Media fetches what requests name by URL where a provider takes no URLs;
+	// nil: nothing is fetched.
+	Media MediaFetcher
 	// Streams knows the open streams. It outlives the gateway.
 	Streams *Streams
 }

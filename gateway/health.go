@@ -38,7 +38,7 @@ func (g *Gateway) allowOrigin(w http.ResponseWriter, r *http.Request) {
 // not listed gets no permission.
 func (g *Gateway) servePreflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h["Allow"] = []string{g.Surface.methods(r.URL.Path)}
+	h["Allow"] = []string{g.Surface.methods(r)}
 	if h.Get("Access-Control-Allow-Origin") != "" {
 		h["Access-Control-Allow-Methods"] = []string{"GET, POST"}
 		h["Access-Control-Max-Age"] = []string{"86400"}

@@ -2,32 +2,35 @@ package gateway
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 
-	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
 )
 
-// serveModels lists the models that the caller may use, or one of them. It
-// calls no provider and is not metered.
-func (c *call) serveModels(model string) {
+// serveModels lists the models that the caller may use, or one of them, in the
+// shape that the client's format has for it. It calls no provider and is not
+// metered.
+func (c *call) serveModels() {
 	if err := c.authenticate(); err != nil {
 		c.writeError(err)
 		return
 	}
-	if c.op == opListModels {
-		var list []byte
-		for _, id := range c.g.Routes.Models() {
-			if c.principal.MayUse(id) {
-				list = appendModel(append(list, ','), id, c.owner(id))
-			}
-		}
-		if list != nil {
-			list = list[1:]
-		}
-		c.writeJSON(http.StatusOK, slices.Concat([]byte(`{"object":"list","data":[`), list, []byte("]}")))
+	lister, ok := c.client.(transform.ModelClient)
+	if !ok {
+		c.writeError(errUnknownPath)
 		return
 	}
+	if c.op == opListModels {
+		var list []transform.Model
+		for _, id := range c.g.Routes.Models() {
+			if c.principal.MayUse(id) {
+				list = append(list, transform.Model{ID: id, Owner: c.owner(id)})
+			}
+		}
+		c.writeJSON(http.StatusOK, lister.AppendModels(nil, list))
+		return
+	}
+	model := c.claim.model
 	// A name that the caller may not use and one that does not exist look the same.
 	if !c.principal.MayUse(model) || !validModel(model) {
 		c.writeError(modelNotFound(model))
@@ -37,7 +40,7 @@ func (c *call) serveModels(model string) {
 		c.writeError(modelNotFound(model))
 		return
 	}
-	c.writeJSON(http.StatusOK, appendModel(nil, model, c.owner(model)))
+	c.writeJSON(http.StatusOK, lister.AppendModel(nil, transform.Model{ID: model, Owner: c.owner(model)}))
 }
 
 // owner is who answers for a model: the provider, or the gateway for an alias.
@@ -48,16 +51,6 @@ func (c *call) owner(model string) string {
 		}
 	}
 	return "llm_proxy"
-}
-
-// appendModel writes one entry in OpenAI's shape. The time is the epoch: the
-// gateway does not know when a model was made.
-func appendModel(dst []byte, id, owner string) []byte {
-	dst = append(dst, `{"id":`...)
-	dst = jsonbytes.AppendString(dst, id)
-	dst = append(dst, `,"object":"model","created":0,"owned_by":`...)
-	dst = jsonbytes.AppendString(dst, owner)
-	return append(dst, '}')
 }
 
 func (c *call) writeJSON(status int, body []byte) {

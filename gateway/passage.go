@@ -96,7 +96,12 @@ func (p *translated) take(out []byte, e *sse.Event) ([]byte, transform.Sign, err
 
 func (p *translated) end(out []byte) []byte {
 	p.memory.keep()
-	return p.encoder.AppendEnd(out)
+	begin := len(out)
+	out = p.encoder.AppendEnd(out)
+	if p.remembersItems() {
+		p.rememberItems(lastResponse(out[begin:]))
+	}
+	return out
 }
 
 func (p *translated) fail(out []byte, e *transform.Error) []byte {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddyllm/llmproxy/internal/awsstream"
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/internal/sse"
 	"github.com/caddyllm/llmproxy/transform"
@@ -38,9 +39,9 @@ type passage interface {
 type relay struct {
 	*attempt
 	passage
-	in     *sse.Buffer
+	in     eventReader
 	out    []byte // what waits to be written: whole events only
-	client *streamWriter
+	writer *streamWriter
 	// delivered guesses the answer's tokens, should the provider not tell.
 	delivered usage.StreamEstimate
 	// done tells that the provider has said [DONE]: no choice comes after it.
@@ -62,12 +63,11 @@ type streamBuffer struct {
 // soon as they are there, and nothing before the first content, so that up to
 // there another target can take over unseen.
 func (a *attempt) relayStream(ctx context.Context, response *http.Response) *failure {
-	if !isEventStream(response.Header) {
+	if !a.framed(response.Header) {
 		return a.notAStream(ctx, response)
 	}
 	memory := streamBuffers.Get().(*streamBuffer)
-	memory.in.Max = a.g.Limits.Event
-	r := &relay{attempt: a, in: &memory.in, out: memory.out[:0], passage: a.passage()}
+	r := &relay{attempt: a, in: a.eventReader(&memory.in), out: memory.out[:0], passage: a.passage()}
 	defer func() {
 		memory.in.Reset()
 		if memory.out = r.out; cap(memory.out) > maxHeld {
@@ -92,6 +92,7 @@ func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *
 		if err != nil && r.broken == nil {
 			r.broken = r.readEnd(ctx, err)
 		}
+		r.passLastWords(body, err)
 		over := err != nil || r.broken != nil
 		if !r.committed {
 			if r.broken != nil {
@@ -113,9 +114,27 @@ func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *
 	}
 }
 
+// passLastWords passes on what a provider says after an error in the client's own
+// format, such as the event that closes the stream. read is how the last read ended.
+func (r *relay) passLastWords(body io.Reader, read error) {
+	if _, said := r.passage.(saidItself); !said {
+		return
+	}
+	r.watch.expect(lastWords, errStreamStalled)
+	for {
+		for event, ok := r.in.Next(); ok && r.mayPass(event.Raw); event, ok = r.in.Next() {
+			r.out = append(r.out, event.Raw...)
+		}
+		if read != nil || len(r.out) >= maxHeld {
+			return
+		}
+		_, read = r.in.Fill(body)
+	}
+}
+
 // expectMore gives the provider time for its next words.
 func (r *relay) expectMore() {
-	if r.ended() && (r.done || !r.same) {
+	if r.ended() && (r.done || !r.saysDone()) {
 		r.watch.expect(lastWords, errStreamStalled)
 		return
 	}
@@ -125,8 +144,12 @@ func (r *relay) expectMore() {
 // ended tells whether the stream may stop here. Where several answers were asked
 // for, those that have begun may have ended before the others begin.
 func (r *relay) ended() bool {
-	return r.passage.ended() && (r.done || !r.same || !r.routing.several)
+	return r.passage.ended() && (r.done || !r.saysDone() || !r.routing.several)
 }
+
+// saysDone tells whether the stream's own end is [DONE], to be waited for because
+// it is passed on.
+func (r *relay) saysDone() bool { return r.same && r.client.Format() == transform.OpenAIChat }
 
 // takeEvents passes on every whole event that has arrived.
 func (r *relay) takeEvents() (content bool) {
@@ -146,7 +169,7 @@ func (r *relay) takeEvent(event *sse.Event) (content bool) {
 	out, sign, err := r.take(r.out, event)
 	switch {
 	case err != nil:
-		r.broken = errUpstreamProtocol
+		r.broken, r.record.Cause = errUpstreamProtocol, err.Error()
 	case sign.Err != nil:
 		r.broken = sign.Err
 		if r.same && !ofCredential(sign.Err) && r.mayPass(event.Raw) {
@@ -177,6 +200,9 @@ func (r *relay) readEnd(ctx context.Context, err error) *transform.Error {
 		return nil
 	case errors.Is(err, sse.ErrTooLarge):
 		return errEventTooLarge
+	case errors.Is(err, awsstream.ErrCorrupt):
+		r.record.Cause = err.Error()
+		return errUpstreamProtocol
 	case r.r.Context().Err() != nil:
 		return errClientGone
 	}
@@ -204,7 +230,7 @@ func (r *relay) lost(contentType []string) *failure {
 		return &failure{err: r.broken, verdict: ambiguous}
 	}
 	var said []byte
-	if _, ok := r.passage.(saidItself); ok {
+	if _, ok := r.passage.(saidItself); ok && r.endpoint.Framing == transform.FramingSSE {
 		said = r.out
 	}
 	return r.insideFailure(r.broken, said, contentType)
@@ -212,14 +238,33 @@ func (r *relay) lost(contentType []string) *failure {
 
 // open commits the answer.
 func (r *relay) open(contentType []string) {
-	if !r.same {
-		contentType = headerStreamUTF8
+	if !r.same || r.endpoint.Framing == transform.FramingAWSChunks {
+		contentType = r.streamType()
 	}
 	h := r.w.Header()
 	h["Cache-Control"] = headerNoCache
 	h["X-Accel-Buffering"] = headerNo
 	r.commit(http.StatusOK, contentType, -1)
-	r.client = newStreamWriter(r.w, r.g.Stream.Heartbeat)
+	r.writer = newStreamWriter(r.w, r.g.Stream.Heartbeat, r.heartbeat())
+}
+
+// streamType is the content type of a stream that the gateway writes itself.
+func (r *relay) streamType() []string {
+	if isArray(r.client) {
+		return headerJSON
+	}
+	return headerStreamUTF8
+}
+
+// comment is a sign of life that every parser of server-sent events skips.
+var comment = []byte(": keep-alive\n\n")
+
+// heartbeat is the sign of life that clients of the format can take; nil: none.
+func (r *relay) heartbeat() []byte {
+	if own, ok := r.client.(interface{ Heartbeat() []byte }); ok {
+		return own.Heartbeat()
+	}
+	return comment
 }
 
 var (
@@ -234,7 +279,7 @@ func (r *relay) flush() bool {
 	if len(r.out) == 0 {
 		return true
 	}
-	n, err := r.client.write(r.out)
+	n, err := r.writer.write(r.out)
 	r.record.BytesOut += int64(n)
 	r.out = r.out[:0]
 	if err != nil {
@@ -269,8 +314,8 @@ func (r *relay) finish() {
 }
 
 func (r *relay) stopWriting() {
-	if r.client != nil {
-		r.client.stop()
+	if r.writer != nil {
+		r.writer.stop()
 	}
 }
 

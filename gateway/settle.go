@@ -15,7 +15,7 @@ import (
 
 // settle books a call. It runs deferred, so that it does after a panic too.
 func (c *call) settle() {
-	c.record.Operation = c.op.String()
+	c.record.Operation = c.operationName()
 	c.record.Duration = sinceStart(&c.record)
 	if c.body != nil {
 		c.record.BytesIn = int64(len(c.body.bytes))
@@ -46,7 +46,7 @@ func (c *call) ending() usage.Ending {
 // what was sent and delivered is estimated.
 func (c *call) bill() usage.Tokens {
 	tokens := c.record.Tokens.Clamp()
-	if !c.accepted {
+	if !c.accepted || c.op == opCount {
 		return tokens
 	}
 	// A count of an answer that broke off was made before its end: some
@@ -161,8 +161,5 @@ func (c *call) errorAnswer(err error) (e *transform.Error, status int, body []by
 		return e, failed.status, failed.body
 	}
 	h["Content-Type"] = headerJSON
-	if status = e.HTTPStatus(); status == 529 {
-		status = http.StatusServiceUnavailable // OpenAI's clients know no 529
-	}
-	return e, status, c.client.AppendError(nil, e, c.record.RequestID)
+	return e, c.client.Status(e), c.client.AppendError(nil, e, c.record.RequestID)
 }

@@ -11,35 +11,9 @@ import (
 // their format has no member for, so the gateway keeps it for them, by the id
 // of the tool call, until the loop goes on.
 
-// SignatureStore keeps the opaque pieces of an answer for the next request of
-// the same conversation. A key belongs to one principal. It may forget.
-type SignatureStore interface {
-	Keep(key string, s *Signatures)
-	Find(key string) *Signatures
-}
-
-// Signatures are what came with a tool call. They are not changed once kept.
-type Signatures struct {
-	// Call is the signature of the call itself.
-	Call transform.Opaque
-	// Reasoning is what preceded the calls of the turn, kept with the first of them.
-	Reasoning []transform.Part
-}
-
-// Size is about how many bytes of memory it takes.
-func (s *Signatures) Size() int {
-	n := 128 + len(s.Call.Data)
-	for i := range s.Reasoning {
-		n += 256 + len(s.Reasoning[i].Text) + len(s.Reasoning[i].Opaque.Data)
-	}
-	return n
-}
-
-func (c *call) signatureKey(callID string) string { return c.principal.ID + "\x00" + callID }
-
 // recall puts back what the client could not carry.
 func (c *call) recall(r *transform.Request) {
-	if c.g.Signatures == nil {
+	if c.g.Memory == nil {
 		return
 	}
 	for t := range r.Turns {
@@ -53,7 +27,7 @@ func (c *call) recall(r *transform.Request) {
 			if part.Kind != transform.PartToolCall || part.Opaque.Kind != transform.OpaqueNone {
 				continue
 			}
-			if kept := c.g.Signatures.Find(c.signatureKey(part.Call.ID)); kept != nil {
+			if kept := c.g.Memory.Find(c.memoryKey(part.Call.ID)); kept != nil {
 				part.Opaque = kept.Call
 				reasoning = append(reasoning, kept.Reasoning...)
 			}
@@ -71,7 +45,7 @@ func isSignedReasoning(p transform.Part) bool {
 
 // remember keeps the signatures of a whole answer.
 func (c *call) remember(answer *transform.Response) {
-	if c.g.Signatures == nil || len(answer.Choices) == 0 {
+	if c.g.Memory == nil || len(answer.Choices) == 0 {
 		return
 	}
 	var reasoning []transform.Part
@@ -82,18 +56,9 @@ func (c *call) remember(answer *transform.Response) {
 			reasoning = append(reasoning, part)
 		case part.Kind == transform.PartToolCall && (part.Opaque.Kind != transform.OpaqueNone || len(reasoning) > 0):
 			part.Opaque.Data = slices.Clone(part.Opaque.Data)
-			c.keepSignatures(part.Call.ID, &Signatures{Call: part.Opaque, Reasoning: reasoning})
+			c.keep(part.Call.ID, &Remembered{Call: part.Opaque, Reasoning: reasoning})
 			reasoning = nil
 		}
-	}
-}
-
-// maxRemembered bounds what one call may keep.
-const maxRemembered = 128 << 10
-
-func (c *call) keepSignatures(callID string, s *Signatures) {
-	if s.Size() <= maxRemembered {
-		c.g.Signatures.Keep(c.signatureKey(callID), s)
 	}
 }
 
@@ -113,7 +78,7 @@ type recordedCall struct {
 }
 
 func (a *attempt) newSignatureRecorder() *signatureRecorder {
-	if a.g.Signatures == nil {
+	if a.g.Memory == nil {
 		return nil
 	}
 	return &signatureRecorder{call: a.call, part: -1}
@@ -181,7 +146,7 @@ func (s *signatureRecorder) keep() {
 		if recorded.opaque.Kind == transform.OpaqueNone && len(signed) == 0 {
 			continue
 		}
-		s.call.keepSignatures(recorded.id, &Signatures{Call: recorded.opaque, Reasoning: signed})
+		s.call.keep(recorded.id, &Remembered{Call: recorded.opaque, Reasoning: signed})
 		signed = nil
 	}
 }

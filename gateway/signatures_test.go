@@ -116,7 +116,7 @@ func TestSignaturesAreBounded(t *testing.T) {
 
 func TestNoSignaturesAreKeptWithoutAStore(t *testing.T) {
 	eachForeign(t, func(t *testing.T, module, model string, stream bool) {
-		g, srv := foreign(t, module, func(g *gateway.Gateway) { g.Signatures = nil })
+		g, srv := foreign(t, module, func(g *gateway.Gateway) { g.Memory = nil })
 		next := toolLoop(t, g, srv, model, stream, "x")
 		srv.Script(testllm.Reply{})
 		equal(t, "status", g.chat(t, fmt.Sprintf(loopRequest, model, stream, next)).status, 200)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/routing"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -20,6 +21,7 @@ import (
 var (
 	headerJSON     = []string{"application/json"}
 	headerStream   = []string{"text/event-stream"}
+	headerAny      = []string{"*/*"}
 	headerIdentity = []string{"identity"}
 	headerAgent    = []string{"caddy-llm-proxy"}
 )
@@ -30,7 +32,12 @@ func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) (*http.Requ
 	header := make(http.Header, 8)
 	header["Content-Type"] = headerJSON
 	header["Accept"] = headerJSON
-	if a.routing.stream {
+	switch {
+	case a.op == opForward:
+		header["Content-Type"], header["Accept"] = a.r.Header["Content-Type"], headerAny
+	case a.endpoint.Framing == transform.FramingAWS, a.endpoint.Framing == transform.FramingAWSChunks:
+		header["Accept"] = headerAny
+	case a.routing.stream && a.endpoint.Framing == transform.FramingSSE:
 		header["Accept"] = headerStream
 	}
 	// Without this Go's transport asks for gzip, and a stream would wait in a
@@ -47,8 +54,10 @@ func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) (*http.Requ
 	}
 	settings := a.target.Upstream.Base()
 	signer, signs := a.target.Upstream.Provider.(providers.Signer)
-	if key := settings.Key(); key != "" && !signs {
-		a.target.Upstream.Authorize(header, key)
+	if !signs {
+		if key := settings.Key(); key != "" {
+			a.target.Upstream.Authorize(header, key)
+		}
 	}
 	maps.Copy(header, settings.FixedHeader())
 	request := (&http.Request{
@@ -75,22 +84,36 @@ func (a *attempt) open(body *buffer) io.ReadCloser {
 // client's bytes with as few edits as can be, or a translation.
 func (a *attempt) upstreamBody() (*buffer, error) {
 	a.record.Dropped = nil // of a target that failed
+	var body *buffer
 	if a.same {
-		return a.editedBody(), nil
+		body = a.editedBody()
+	} else {
+		body = newBuffer()
+		if err := a.translate(body); err != nil {
+			body.release()
+			return nil, err
+		}
 	}
-	out := newBuffer()
-	if err := a.translate(out); err != nil {
-		out.release()
-		return nil, err
+	if dropped := a.record.Dropped; len(dropped) > 0 && a.plan.OnUnsupported == routing.RefuseUnsupported {
+		body.release()
+		return nil, unsupported(dropped, a.endpoint.Codec.Format())
 	}
-	return out, nil
+	return body, nil
 }
 
 // editedBody puts the target's model in, asks for usage, and removes or renames
 // what the provider's preset says. Bytes without edits are not even copied.
 func (a *attempt) editedBody() *buffer {
+	if a.form != nil {
+		return a.editedForm()
+	}
 	var patch jsonbytes.Patch
-	if a.target.Model != a.routing.model {
+	switch {
+	case a.client.Format() == transform.Gemini:
+		if a.has("model") {
+			patch.Remove("model") // the path names it
+		}
+	case a.target.Model != a.routing.model:
 		patch.Replace("model", jsonbytes.AppendString(nil, a.target.Model))
 	}
 	if edits := a.endpoint.Edits; edits != nil {
@@ -107,6 +130,18 @@ func (a *attempt) editedBody() *buffer {
 	out.bytes = patch.Append(out.bytes, a.body.bytes, a.routing.members)
 	return out
 }
+
+// member is the value of a member of the client's request, nil if there is none.
+func (c *call) member(name string) jsonbytes.Value {
+	for _, m := range c.routing.members {
+		if string(c.key(m)) == name {
+			return m.Raw(c.body.bytes)
+		}
+	}
+	return nil
+}
+
+func (c *call) has(name string) bool { return c.member(name) != nil }
 
 // applyEdits reports what it removes; what it renames is carried.
 func (a *attempt) applyEdits(patch *jsonbytes.Patch, edits *providers.Edits) {
@@ -160,12 +195,7 @@ var usageOption = []byte(`{"include_usage":true}`)
 
 // usageOption asks for usage and keeps the other stream options that the client sent.
 func (a *attempt) usageOption() []byte {
-	var options jsonbytes.Value
-	for _, m := range a.routing.members {
-		if string(a.key(m)) == "stream_options" {
-			options = m.Raw(a.body.bytes)
-		}
-	}
+	options := a.member("stream_options")
 	if options.Kind() != jsonbytes.Object || options.Len() == 0 {
 		return usageOption
 	}
@@ -208,7 +238,7 @@ const leastSecret = 8
 // sends along, and where the provider lives.
 func (a *attempt) secrets() []string {
 	settings := a.target.Upstream.Base()
-	list := slices.Clone(settings.Keys())
+	list := slices.Concat(settings.Keys(), settings.Secrets())
 	for _, values := range settings.FixedHeader() {
 		for _, value := range values {
 			if value = strings.TrimPrefix(value, "Bearer "); len(value) >= leastSecret {

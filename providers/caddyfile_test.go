@@ -30,18 +30,24 @@ func TestProviderBlocks(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var s providers.Settings
 			err := s.UnmarshalCaddyfile(caddyfile.NewTestDispenser(test.block))
-			if test.want == "" {
-				if err == nil || !strings.Contains(err.Error(), test.err) {
-					t.Errorf("error is %v, want %q", err, test.err)
-				}
-				return
-			}
-			var got any
-			text, _ := json.Marshal(&s)
-			_ = json.Unmarshal(text, &got)
-			if text, _ = json.Marshal(got); err != nil || string(text) != test.want {
-				t.Errorf("settings are %s (%v), want %s", text, err, test.want)
-			}
+			checkBlock(t, &s, err, test.want, test.err)
 		})
+	}
+}
+
+// checkBlock compares what was read, as JSON with sorted keys, or the error.
+func checkBlock(t *testing.T, settings any, err error, want, wantErr string) {
+	t.Helper()
+	if want == "" {
+		if err == nil || !strings.Contains(err.Error(), wantErr) || strings.Contains(err.Error(), canary) {
+			t.Errorf("error is %v, want %q", err, wantErr)
+		}
+		return
+	}
+	var got any
+	text, _ := json.Marshal(settings)
+	_ = json.Unmarshal(text, &got)
+	if text, _ = json.Marshal(got); err != nil || string(text) != want {
+		t.Errorf("settings are %s (%v), want %s", text, err, want)
 	}
 }

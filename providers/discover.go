@@ -41,6 +41,9 @@ type candidate struct {
 	environment []string
 }
 
+// addressed is a type whose address may depend on a variable.
+type addressed interface{ hasAddress() bool }
+
 func discoverable() (native, compatible []candidate) {
 	for _, module := range caddy.GetModules(Namespace) {
 		provider := module.New()
@@ -48,11 +51,14 @@ func discoverable() (native, compatible []candidate) {
 		if !ok {
 			continue
 		}
+		if a, ok := provider.(addressed); ok && !a.hasAddress() {
+			continue
+		}
 		c := candidate{module.ID.Name(), p.Environment()}
-		if twin, ok := provider.(*OpenAICompatible); !ok {
-			native = append(native, c)
-		} else if twin.hasAddress() {
+		if _, ok := provider.(*OpenAICompatible); ok {
 			compatible = append(compatible, c)
+		} else {
+			native = append(native, c)
 		}
 	}
 	return native, compatible

@@ -16,6 +16,8 @@ func TestProvidersAreDiscoveredByTheirUsualVariables(t *testing.T) {
 		{"native before compatible", "GEMINI_API_KEY=k", "gemini"},
 		{"second variable of a native one", "GOOGLE_API_KEY=k", "gemini"},
 		{"both variables of one", "GEMINI_API_KEY=k GOOGLE_API_KEY=k", "gemini"},
+		{"Cohere by either name", "CO_API_KEY=k", "cohere"},
+		{"native Ollama before its twin", "OLLAMA_API_KEY=k", "ollama"},
 		{"first variable before second", "ARK_API_KEY=k", "volcengine"},
 		{"each its own", "ARK_API_KEY=k BYTEPLUS_API_KEY=k", "byteplus volcengine"},
 		{"one variable, one provider", "ZHIPU_API_KEY=k", "zhipu"},
@@ -25,6 +27,8 @@ func TestProvidersAreDiscoveredByTheirUsualVariables(t *testing.T) {
 		{"no account", "CLOUDFLARE_API_TOKEN=k", ""},
 		{"account", "CLOUDFLARE_API_TOKEN=k CLOUDFLARE_ACCOUNT_ID=a", "cloudflare"},
 		{"no host", "DATABRICKS_TOKEN=k", ""},
+		{"no resource", "AZURE_OPENAI_API_KEY=k", ""},
+		{"resource", "AZURE_OPENAI_API_KEY=k AZURE_OPENAI_ENDPOINT=https://r.openai.azure.com", "azure_openai"},
 		{"nothing to do with it", "UNHEARD_OF_API_KEY=k", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

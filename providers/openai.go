@@ -5,9 +5,11 @@ import (
 	"net/url"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddyllm/llmproxy/transform"
 	"github.com/caddyllm/llmproxy/transform/openai"
+	"github.com/caddyllm/llmproxy/transform/responses"
 )
 
 func init() {
@@ -22,10 +24,17 @@ func init() {
 type OpenAICompatible struct {
 	Settings
 
-	preset     *preset
-	edits      Edits
-	chat       *url.URL
-	embeddings *url.URL
+	// Which API to ask: auto, chat or responses. Default: auto, which is the
+	// client's own if the provider has it, and the Responses API for models
+	// that have nothing else.
+	API API `json:"api,omitempty"`
+
+	preset *preset
+	// what becomes of chats, and of requests for embeddings
+	codec, vectors     openai.Codec
+	edits, vectorEdits Edits
+	chat, responses    *url.URL
+	embeddings         *url.URL
 }
 
 // openAIForward names header fields that mean something to OpenAI's API.
@@ -45,20 +54,36 @@ func (p *OpenAICompatible) Provision(ctx caddy.Context) error {
 	if err := p.Resolve(ctx, Defaults{BaseURL: p.preset.BaseURL, Environment: p.preset.Env, Keyless: p.preset.Keyless}); err != nil {
 		return err
 	}
+	if err := p.API.validate(); err != nil {
+		return err
+	}
 	p.chat = p.Join("/chat/completions")
+	p.responses = p.Join("/responses")
 	p.embeddings = p.Join("/embeddings")
-	p.edits = Edits{Remove: p.preset.Remove, Rename: p.preset.Rename, AskUsage: !p.preset.UsageUnasked}
+	p.edits = Edits{AskUsage: true}
+	if profile := p.preset.Profile; profile != nil {
+		p.edits = Edits{Remove: profile.Remove, Rename: profile.Rename, AskUsage: !profile.UsageUnasked}
+		if profile.Dimensions != "" {
+			p.vectors.Profile = &openai.Profile{Dimensions: profile.Dimensions}
+			p.vectorEdits.Rename = map[string]string{"dimensions": profile.Dimensions}
+		}
+	}
+	p.codec = openai.Codec{Profile: p.preset.Profile}
 	return nil
 }
 
-// Chat is POST {base_url}/chat/completions.
-func (p *OpenAICompatible) Chat(Call) Endpoint {
-	return Endpoint{URL: p.chat, Codec: openai.Codec{}, Vendor: p.preset.Vendor, Edits: &p.edits, Forward: openAIForward}
+// Chat is POST {base_url}/chat/completions, or {base_url}/responses.
+func (p *OpenAICompatible) Chat(call Call) Endpoint {
+	e := Endpoint{URL: p.chat, Codec: p.codec, Vendor: p.preset.vendorOf(call.Model), Edits: &p.edits, Forward: openAIForward}
+	if p.API.useResponses(call, p.preset.Responses) {
+		e.URL, e.Codec, e.Edits = p.responses, responses.Codec{}, nil
+	}
+	return e
 }
 
-// Embeddings is POST {base_url}/embeddings.
+// Embeddings is POST {base_url}/embeddings, whose format all these vendors share.
 func (p *OpenAICompatible) Embeddings(Call) Endpoint {
-	return Endpoint{URL: p.embeddings, Codec: openai.Codec{}, Edits: &p.edits, Forward: openAIForward}
+	return Endpoint{URL: p.embeddings, Codec: p.vectors, Edits: &p.vectorEdits, Forward: openAIForward}
 }
 
 // Forward is POST {base_url}{path}.
@@ -69,6 +94,14 @@ func (p *OpenAICompatible) Forward(path string) Endpoint {
 // Authorize sends the key as a bearer token.
 func (p *OpenAICompatible) Authorize(header http.Header, key string) {
 	header["Authorization"] = []string{"Bearer " + key}
+}
+
+// UnmarshalCaddyfile reads the block of a provider. Beside the options of all
+// providers:
+//
+//	api auto|chat|responses
+func (p *OpenAICompatible) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return p.ReadBlock(d, Options{"api": func(d *caddyfile.Dispenser) error { return readAPI(d, &p.API) }})
 }
 
 // Keyless tells whether the server usually needs no key.
@@ -91,5 +124,6 @@ var (
 	_ Keyless               = (*OpenAICompatible)(nil)
 	_ Discoverable          = (*OpenAICompatible)(nil)
 	_ caddy.Provisioner     = (*OpenAICompatible)(nil)
+	_ caddyfile.Unmarshaler = (*OpenAICompatible)(nil)
 	_ transform.ClientCodec = openai.Codec{}
 )

@@ -2,16 +2,18 @@ package providers
 
 import (
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/openai"
 )
 
 func TestPresetsAreCompleteAndUnique(t *testing.T) {
-	// Without these there is no call; no vendor lives without them.
-	essential := []string{"model", "messages", "stream", "input"}
 	names := make(map[string]bool)
 	for _, p := range presets {
 		if names[p.Name] || p.Name == "" || strings.ToLower(p.Name) != p.Name || strings.ContainsAny(p.Name, "/* .") {
@@ -30,18 +32,8 @@ func TestPresetsAreCompleteAndUnique(t *testing.T) {
 		if len(p.Env) == 0 && !p.Keyless {
 			t.Errorf("%s: no variable holds the key", p.Name)
 		}
-		for _, name := range p.Remove {
-			if slices.Contains(essential, name) || p.Rename[name] != "" {
-				t.Errorf("%s removes %s", p.Name, name)
-			}
-		}
-		for name, to := range p.Rename {
-			if slices.Contains(essential, name) || slices.Contains(essential, to) || slices.Contains(p.Remove, to) || p.Rename[to] != "" || to == "" {
-				t.Errorf("%s renames %s to %q", p.Name, name, to)
-			}
-		}
-		if slices.Contains(p.Remove, "stream_options") && !p.UsageUnasked {
-			t.Errorf("%s is asked for usage in a member that is removed", p.Name)
+		if p.Profile != nil {
+			checkEdits(t, p.Name, p.Profile)
 		}
 	}
 	for _, name := range []string{
@@ -50,6 +42,86 @@ func TestPresetsAreCompleteAndUnique(t *testing.T) {
 	} {
 		if !names[name] {
 			t.Errorf("there is no preset %s", name)
+		}
+	}
+}
+
+func checkEdits(t *testing.T, name string, p *openai.Profile) {
+	t.Helper()
+	// Without these there is no call; no vendor lives without them.
+	essential := []string{"model", "messages", "stream", "input"}
+	for _, member := range p.Remove {
+		if slices.Contains(essential, member) || p.Rename[member] != "" || slices.Contains(p.Keep, member) {
+			t.Errorf("%s removes %s", name, member)
+		}
+	}
+	for member, to := range p.Rename {
+		if slices.Contains(essential, member) || slices.Contains(essential, to) || slices.Contains(p.Remove, to) || p.Rename[to] != "" || to == "" {
+			t.Errorf("%s renames %s to %q", name, member, to)
+		}
+	}
+	if slices.Contains(p.Remove, "stream_options") && !p.UsageUnasked {
+		t.Errorf("%s is asked for usage in a member that is removed", name)
+	}
+}
+
+// A knob that no vendor needs is one too many.
+func TestEveryKnobOfAProfileIsUsed(t *testing.T) {
+	used := make(map[string]bool)
+	profiles := []*openai.Profile{&azureDated}
+	for _, p := range presets {
+		if p.Profile != nil {
+			profiles = append(profiles, p.Profile)
+		}
+	}
+	for _, p := range profiles {
+		v := reflect.ValueOf(p).Elem()
+		for i := range v.NumField() {
+			used[v.Type().Field(i).Name] = used[v.Type().Field(i).Name] || !v.Field(i).IsZero()
+		}
+	}
+	for name, is := range used {
+		if !is {
+			t.Errorf("nobody needs %s", name)
+		}
+	}
+}
+
+func TestRoutersPassSignaturesToTheirMakers(t *testing.T) {
+	for i := range presets {
+		p := &presets[i]
+		want := p.Vendor
+		if len(p.Vendors) > 0 {
+			want = transform.VendorAnthropic
+		}
+		if got := p.vendorOf("anthropic/claude-x"); got != want {
+			t.Errorf("%s: %q", p.Name, got)
+		}
+		if got := p.vendorOf("x"); got != p.Vendor {
+			t.Errorf("%s: %q", p.Name, got)
+		}
+	}
+}
+
+func TestEmbeddingsStayInTheirFormat(t *testing.T) {
+	for i := range presets {
+		module := &OpenAICompatible{preset: &presets[i]}
+		module.BaseURL, module.APIKey = "http://127.0.0.1", Strings{"k"}
+		ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+		if err := module.Provision(ctx); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		e := module.Embeddings(Call{})
+		if e.Codec.Format() != transform.OpenAIChat {
+			t.Errorf("%s: embeddings are %s", presets[i].Name, e.Codec.Format())
+		}
+		if presets[i].Name == "mistral" {
+			var lost transform.Losses
+			body, err := e.Codec.(transform.EmbeddingProvider).AppendEmbeddingRequest(nil, &transform.EmbeddingRequest{Inputs: []transform.Literal{transform.Quote("a")}, Dimensions: 5}, transform.Target{Model: "m"}, &lost)
+			if err != nil || string(body) != `{"model":"m","input":["a"],"output_dimension":5}` || e.Edits.Rename["dimensions"] != "output_dimension" {
+				t.Errorf("%s (%v), edits %v", body, err, e.Edits)
+			}
 		}
 	}
 }
@@ -85,8 +157,12 @@ func TestPresetsTellWhatTheyEdit(t *testing.T) {
 		if err := module.Provision(ctx); err != nil {
 			t.Fatal(err)
 		}
-		edits := module.Chat(Call{}).Edits
-		if !slices.Equal(edits.Remove, p.Remove) || len(edits.Rename) != len(p.Rename) || edits.AskUsage == p.UsageUnasked {
+		edits := module.Chat(Call{Client: transform.OpenAIChat}).Edits
+		var profile openai.Profile
+		if p.Profile != nil {
+			profile = *p.Profile
+		}
+		if !slices.Equal(edits.Remove, profile.Remove) || len(edits.Rename) != len(profile.Rename) || edits.AskUsage == profile.UsageUnasked {
 			t.Errorf("%s: edits are %+v", p.Name, edits)
 		}
 		if module.Keyless() != p.Keyless || module.CaddyModule().ID.Name() != p.Name {

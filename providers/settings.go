@@ -45,6 +45,7 @@ type Settings struct {
 	header    http.Header
 	transport http.RoundTripper
 	literal   bool
+	secrets   []string
 }
 
 // defaultTransport differs from Caddy's own default where an LLM gateway has

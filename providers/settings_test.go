@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/transform"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
@@ -52,7 +53,7 @@ func clearEnvironment(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"CLOUDFLARE_ACCOUNT_ID", "DATABRICKS_HOST"} {
+	for _, name := range []string{"CLOUDFLARE_ACCOUNT_ID", "DATABRICKS_HOST", "AZURE_OPENAI_ENDPOINT", "AZURE_AUTHORITY_HOST"} {
 		t.Setenv(name, "")
 	}
 }
@@ -76,6 +77,9 @@ func TestKeysComeFromTheConfigOrTheEnvironment(t *testing.T) {
 		{"first of two variables", "gemini", `{}`, map[string]string{"GEMINI_API_KEY": "k5", "GOOGLE_API_KEY": "k4"}, "k5 k5", false},
 		{"config before environment", "anthropic", `{"api_key":"k6"}`, map[string]string{"ANTHROPIC_API_KEY": "k7"}, "k6 k6", true},
 		{"several are used in turn", "openai", `{"api_key":["a","b","{env.MY_KEY}"]}`, map[string]string{"MY_KEY": "c"}, "a b c a b c", true},
+		{"the name that Cohere's SDKs read", "cohere", `{}`, map[string]string{"CO_API_KEY": "k9"}, "k9 k9", false},
+		{"Ollama needs none", "ollama", `{}`, nil, " ", false},
+		{"Ollama's cloud does", "ollama", `{}`, map[string]string{"OLLAMA_API_KEY": "k10"}, "k10 k10", false},
 		{"none is needed", "openai_compatible", `{"base_url":"http://x"}`, nil, " ", false},
 		{"none is needed but one is set", "vllm", `{}`, map[string]string{"VLLM_API_KEY": "k8"}, "k8 k8", false},
 	} {
@@ -103,6 +107,7 @@ func TestBadSettingsAreRefusedWithoutTellingSecrets(t *testing.T) {
 	for _, test := range []struct{ name, kind, config, err string }{
 		{"no key", "openai", `{}`, "api_key is missing: set OPENAI_API_KEY, or write api_key {env.YOUR_VARIABLE}"},
 		{"no key of two variables", "gemini", `{}`, "set GEMINI_API_KEY, or"},
+		{"no key for Cohere", "cohere", `{}`, "set COHERE_API_KEY, or"},
 		{"empty key", "openai", `{"api_key":""}`, "api_key 1 is empty"},
 		{"blank key", "openai", `{"api_key":["` + canary + `","  "]}`, "api_key 2 is empty"},
 		{"unset variable", "openai", `{"api_key":["` + canary + `","{env.EMPTY}"]}`, "resolving api_key 2"},
@@ -152,6 +157,10 @@ func TestWhereCallsGo(t *testing.T) {
 		{"gemini", "", "gemini-x", "https://generativelanguage.googleapis.com/v1beta/models/gemini-x:generateContent",
 			"https://generativelanguage.googleapis.com/v1beta/models/gemini-x:streamGenerateContent?alt=sse",
 			"https://generativelanguage.googleapis.com/v1beta/models/gemini-x:batchEmbedContents"},
+		{"cohere", "", "x", "https://api.cohere.com/v2/chat", "", "https://api.cohere.com/v2/embed"},
+		{"cohere", "http://h/cohere/", "x", "http://h/cohere/v2/chat", "", "http://h/cohere/v2/embed"},
+		{"ollama", "", "x", "http://127.0.0.1:11434/api/chat", "", "http://127.0.0.1:11434/api/embed"},
+		{"ollama", "http://h/ollama", "x", "http://h/ollama/api/chat", "", "http://h/ollama/api/embed"},
 		{"gemini", "http://h", "tuned/a b?c", "http://h/v1beta/models/tuned/a%20b%3Fc:generateContent", "http://h/v1beta/models/tuned/a%20b%3Fc:streamGenerateContent?alt=sse", "http://h/v1beta/models/tuned/a%20b%3Fc:batchEmbedContents"},
 	} {
 		config, _ := json.Marshal(map[string]string{"api_key": "k", "base_url": test.base})
@@ -160,10 +169,10 @@ func TestWhereCallsGo(t *testing.T) {
 		if stream == "" {
 			stream = test.chat
 		}
-		if got := p.Chat(providers.Call{Model: test.model}).URL.String(); got != test.chat {
+		if got := p.Chat(providers.Call{Model: test.model, Client: transform.OpenAIChat}).URL.String(); got != test.chat {
 			t.Errorf("%s: chat goes to %s, want %s", test.kind, got, test.chat)
 		}
-		if got := p.Chat(providers.Call{Model: test.model, Stream: true}).URL.String(); got != stream {
+		if got := p.Chat(providers.Call{Model: test.model, Stream: true, Client: transform.OpenAIChat}).URL.String(); got != stream {
 			t.Errorf("%s: a stream comes from %s, want %s", test.kind, got, stream)
 		}
 		embedder, ok := p.(providers.Embedder)
@@ -179,6 +188,8 @@ func TestHowCallsAreSigned(t *testing.T) {
 		"groq":      {"Authorization": {"Bearer k"}},
 		"anthropic": {"X-Api-Key": {"k"}},
 		"gemini":    {"X-Goog-Api-Key": {"k"}},
+		"cohere":    {"Authorization": {"Bearer k"}},
+		"ollama":    {"Authorization": {"Bearer k"}},
 		"mock":      {},
 	} {
 		config := `{"api_key":"k"}`

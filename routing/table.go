@@ -39,7 +39,23 @@ type Route struct {
 	Fallback []string
 	// Retries is how many attempts may follow the first; negative: the gateway's default.
 	Retries int
+	// OnUnsupported is what becomes of a request that a target cannot be given whole.
+	OnUnsupported OnUnsupported
 }
+
+// OnUnsupported is what becomes of a request that a target cannot be given whole.
+// The zero value leaves out what is advisory and refuses without the rest.
+type OnUnsupported string
+
+// What can become of it.
+const (
+	// DropUnsupported leaves out whatever the target cannot be given.
+	DropUnsupported OnUnsupported = "drop"
+	// RefuseUnsupported refuses a request of which anything would be left out.
+	RefuseUnsupported OnUnsupported = "error"
+	// SkipUnsupported goes on to the next target where it would refuse.
+	SkipUnsupported OnUnsupported = "skip"
+)
 
 // Plan is what may answer one request.
 type Plan struct {
@@ -47,8 +63,9 @@ type Plan struct {
 	Label string
 	// Targets in the order in which to try them.
 	Targets []Target
-	// Retries is as of [Route].
-	Retries int
+	// Retries and OnUnsupported are as of [Route].
+	Retries       int
+	OnUnsupported OnUnsupported
 }
 
 // Table knows all routes of a config. It does not change once made.
@@ -124,7 +141,7 @@ func (t *Table) Plan(name string, mayUse func(model string) bool) (*Plan, error)
 		}
 		return &Plan{Label: Other, Targets: []Target{target}, Retries: -1}, nil
 	}
-	p := &Plan{Label: r.Name, Retries: r.Retries}
+	p := &Plan{Label: r.Name, Retries: r.Retries, OnUnsupported: r.OnUnsupported}
 	p.Targets = t.appendTargets(make([]Target, 0, len(r.Targets)), r, star, mayUse)
 	return p, nil
 }

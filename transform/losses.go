@@ -63,3 +63,23 @@ func (l *Losses) add(list *[]string, pointer string) {
 		*list = append(*list, pointer)
 	}
 }
+
+// Spelling says where a client's format has what encoders report by the name of
+// Chat Completions' member: stop is /stop_sequences in Anthropic's. Members that
+// have the same name are left out.
+type Spelling map[string]string
+
+// Pointer is the place in the client's own request of what an encoder reported.
+func (s Spelling) Pointer(pointer string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
+	if own, ok := s[name]; ok {
+		return own
+	}
+	return pointer
+}
+
+// Speller is implemented by client codecs of formats whose members have other
+// names than those of Chat Completions.
+type Speller interface {
+	Spelling() Spelling
+}

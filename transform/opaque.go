@@ -53,3 +53,7 @@ func Unseal(data Literal, home Vendor) Opaque {
 	}
 	return Opaque{Vendor: Vendor(vendor), Kind: kind, ID: string(id), Data: jsonbytes.AppendBytes(nil, piece)}
 }
+
+// HoldsSealed tells whether a body holds a piece that [Opaque.Seal] made: its
+// own vendor would refuse it, so such a body may not be passed on unread.
+func HoldsSealed(body []byte) bool { return bytes.Contains(body, sealedPrefix) }

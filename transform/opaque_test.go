@@ -33,3 +33,13 @@ func TestWhatWasNotSealedIsTheVendorsOwn(t *testing.T) {
 		}
 	}
 }
+
+func TestSealedPiecesAreFoundInABody(t *testing.T) {
+	for vendor, want := range map[Vendor]bool{VendorAnthropic: false, VendorGoogle: true} {
+		o := Opaque{Vendor: vendor, Kind: OpaqueSignature, Data: Quote("AAAA")}
+		body := append([]byte(`{"signature":`), o.Seal(VendorAnthropic)...)
+		if got := HoldsSealed(append(body, '}')); got != want {
+			t.Errorf("of %s: %v", vendor, got)
+		}
+	}
+}

@@ -176,8 +176,15 @@ type Tool struct {
 	// Custom tells that the tool takes free text; Grammar limits it, if not nil.
 	Custom  bool
 	Grammar jsonbytes.Value
-	Cache   *CacheMark
-	At      Path
+	// Type is the name under which Anthropic's models know the tool without a
+	// schema, such as bash_20250124; empty: none. Any other model is told of it
+	// by the fields above.
+	Type string
+	// Eager asks for the arguments in pieces as they come, which all formats but
+	// Anthropic's do anyway.
+	Eager bool
+	Cache *CacheMark
+	At    Path
 }
 
 // ToolMode says how free a model is to call tools.
@@ -246,6 +253,20 @@ type Reasoning struct {
 	Budget int64
 	// Summary asks to see the reasoning.
 	Summary bool
+	// Thinking is what an Anthropic client said in that format's own words, for
+	// its encoder; the fields above say the same in those of all formats. Nil:
+	// nothing, or the client is of another format.
+	Thinking *Thinking
+}
+
+// Thinking is the members thinking and output_config.effort of the Messages format.
+type Thinking struct {
+	// Type is enabled, adaptive, disabled or between_tools; empty: not given.
+	Type string
+	// Display is summarized, omitted or such; empty: not given.
+	Display string
+	// Effort is low to max; empty: not given.
+	Effort string
 }
 
 // Leftover returns the value of a member that only some formats know, nil if

@@ -39,6 +39,8 @@ const (
 	VendorOpenAI    Vendor = "openai"
 	VendorAnthropic Vendor = "anthropic"
 	VendorGoogle    Vendor = "google"
+	// VendorAmazon stands for all models that Bedrock serves without saying whose.
+	VendorAmazon Vendor = "amazon"
 )
 
 // Literal is the raw text of a JSON string, quotes included.
@@ -207,7 +209,4 @@ type Target struct {
 	Stream bool
 	// Vendor decides which opaque pieces may be sent. Empty: none.
 	Vendor Vendor
-	// Reasoning names the message member in which an OpenAI-like target wants
-	// back what its model thought, such as reasoning_content. Empty: it does not.
-	Reasoning string
 }

@@ -57,7 +57,7 @@ func resolve(r Reply, q request, index int) answer {
 	for i, tool := range r.Tools {
 		tool.Arguments = cmp.Or(tool.Arguments, "{}")
 		if tool.ID == "" && q.format != Gemini {
-			prefix := map[Format]string{OpenAI: "call", Anthropic: "toolu"}[q.format]
+			prefix := map[Format]string{OpenAI: "call", Responses: "call", Anthropic: "toolu"}[q.format]
 			tool.ID = fmt.Sprintf("%s_%d_%d", prefix, a.number, i+1)
 		}
 		a.tools = append(a.tools, tool)

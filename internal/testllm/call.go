@@ -13,6 +13,7 @@ type Format string
 // The formats; a request to any other path has none.
 const (
 	OpenAI    Format = "openai"
+	Responses Format = "responses" // of OpenAI's too
 	Anthropic Format = "anthropic"
 	Gemini    Format = "gemini"
 )

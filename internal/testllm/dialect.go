@@ -26,6 +26,8 @@ func dialectOf(format Format) dialect {
 		return anthropic{}
 	case Gemini:
 		return gemini{}
+	case Responses:
+		return responses{}
 	}
 	return openAI{}
 }

@@ -50,7 +50,9 @@ var problemCodes = map[int]string{
 }
 
 func newProblem(said Error, status int, format Format, requestID string) problem {
-	format = cmp.Or(format, OpenAI)
+	if format == "" || format == Responses {
+		format = OpenAI
+	}
 	p := problem{Error: said, status: status, requestID: requestID}
 	p.Message = cmp.Or(said.Message, strings.ToLower(http.StatusText(status)), "overloaded")
 	p.Type = cmp.Or(said.Type, problemTypes[format][status], fallbackType(format, status))

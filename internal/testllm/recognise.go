@@ -32,6 +32,8 @@ func recognise(r *http.Request, body []byte) request {
 		return request{}
 	case strings.HasSuffix(path, "/chat/completions"):
 		return withBody(request{format: OpenAI, operation: Chat}, body)
+	case strings.HasSuffix(path, "/responses"):
+		return withBody(request{format: Responses, operation: Chat}, body)
 	case strings.HasSuffix(path, "/embeddings"):
 		return withBody(request{format: OpenAI, operation: Embeddings}, body)
 	case strings.HasSuffix(path, "/messages"):

@@ -95,3 +95,46 @@ func BenchmarkNativeSchema(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkStreamEncoder(b *testing.B) {
+	deltas := map[string]transform.Delta{
+		"text":      {Kind: transform.DeltaText, Text: transform.Literal(`" word"`)},
+		"thinking":  {Kind: transform.DeltaReasoning, Text: transform.Literal(`" word"`)},
+		"arguments": {Kind: transform.DeltaToolArguments, Text: transform.Literal(`"{\"a\""`)},
+	}
+	for name, d := range deltas {
+		b.Run(name, func(b *testing.B) {
+			e := Codec{}.NewStreamEncoder(nil)
+			call := callDelta(0, 0, "c", "f")
+			out := e.Append(nil, &call)
+			out = e.AppendEnd(out)
+			e = Codec{}.NewStreamEncoder(nil)
+			if d.Kind == transform.DeltaToolArguments {
+				out = e.Append(out, &call)
+			}
+			out = e.Append(out, &d)
+			b.ReportAllocs()
+			for b.Loop() {
+				out = e.Append(out[:0], &d)
+			}
+		})
+	}
+}
+
+func BenchmarkDecodeRequest(b *testing.B) {
+	var messages []string
+	for range 50 {
+		messages = append(messages, `{"role":"user","content":[{"type":"text","text":"What is in the file?"}]},`+
+			`{"role":"assistant","content":[{"type":"text","text":"Let me see."},{"type":"tool_use","id":"toolu_1","name":"read","input":{"path":"a"}}]},`+
+			`{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":"`+strings.Repeat("text ", 400)+`"}]},{"role":"assistant","content":"It is empty."}`)
+	}
+	body := []byte(talk(strings.Join(messages, ",")))
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var lost transform.Losses
+		if _, err := (Codec{}).DecodeRequest(body, &lost); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package anthropic
 
 import (
+	"bytes"
+
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
@@ -39,13 +41,23 @@ func (e *encoder) systemBlocks(dst []block, turn *transform.Turn) []block {
 	e.reportName(turn)
 	for i := range turn.Parts {
 		part := &turn.Parts[i]
-		if part.Kind == transform.PartText {
-			dst = e.textBlock(dst, part)
-		} else {
+		switch {
+		case part.Kind != transform.PartText:
 			e.refusePart(part)
+		case i == 0 && e.foreignHeader(part):
+			e.lost.Drop(part.At)
+		default:
+			dst = e.textBlock(dst, part)
 		}
 	}
 	return dst
+}
+
+// foreignHeader tells whether a part of the system prompt is the line with
+// which Claude Code bills itself. It changes with each session, so that the
+// prompt cache of a server which only took the format over would never hit.
+func (e *encoder) foreignHeader(part *transform.Part) bool {
+	return e.to.Vendor != transform.VendorAnthropic && bytes.HasPrefix(part.Text, []byte(`"x-anthropic-billing-header`))
 }
 
 // userBlocks appends the blocks of a user turn, or those of a tool's result.

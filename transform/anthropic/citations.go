@@ -39,3 +39,26 @@ func endAnnotation(dst []byte, start, end int) []byte {
 func isLiteral(value jsonbytes.Value) bool {
 	return value.Kind() == jsonbytes.String && jsonbytes.Check(value, 1) == nil
 }
+
+// appendCitation appends Chat Completions' url_citation as a citation of a
+// search result. What was cited, and the index that Anthropic gives its own
+// results, is not known. It is false for annotations of other kinds.
+func appendCitation(dst []byte, annotation jsonbytes.Value) ([]byte, bool) {
+	source := annotation.Get("url_citation")
+	if source.Kind() != jsonbytes.Object {
+		source = annotation // Responses does not nest it
+	}
+	url := source.Get("url")
+	if !annotation.Get("type").Is("url_citation") || !isLiteral(url) {
+		return dst, false
+	}
+	dst = append(dst, `{"type":"web_search_result_location","cited_text":"","url":`...)
+	dst = append(dst, url...)
+	dst = append(dst, `,"title":`...)
+	if title := source.Get("title"); isLiteral(title) {
+		dst = append(dst, title...)
+	} else {
+		dst = append(dst, "null"...)
+	}
+	return append(dst, `,"encrypted_index":""}`...), true
+}

@@ -9,12 +9,16 @@
 package anthropic
 
 import (
+	"bytes"
+	"math/rand/v2"
+
 	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// Codec translates requests to, and answers from, the Messages format.
-// The zero value is for endpoints that Anthropic or Microsoft Foundry serve.
+// Codec reads and writes the Messages format, for clients and for providers.
+// The zero value is for clients, and for endpoints that Anthropic or Microsoft
+// Foundry serve.
 type Codec struct {
 	// Cloud tells that the models are served by Bedrock or Vertex. Those take
 	// no media by URL or file id, no system turns in place and no service
@@ -39,4 +43,50 @@ var unknownModel = catalog.Claude{
 // defaultMaxTokens is for models whose most is not known: max_tokens is required.
 const defaultMaxTokens = 4096
 
-var _ transform.ProviderCodec = Codec{}
+// Heartbeat is what is written into a stream in silence: an event that all
+// clients of the format know, because Anthropic sends it too.
+func (Codec) Heartbeat() []byte { return heartbeat }
+
+var heartbeat = []byte(pingEvent)
+
+// Foreign tells whether a request has something in it that an answer of
+// another vendor left there: sealed pieces, thinking that nobody signed,
+// citations without Anthropic's index. Anthropic refuses such a body, so it must
+// be translated even for an endpoint of the same format.
+func (Codec) Foreign(body []byte) bool {
+	if transform.HoldsSealed(body) {
+		return true
+	}
+	for _, mark := range unsignedMarks {
+		if bytes.Contains(body, mark) {
+			return true
+		}
+	}
+	return false
+}
+
+var unsignedMarks = [...][]byte{
+	[]byte(`"signature":""`), []byte(`"signature": ""`), []byte(`"encrypted_index":""`), []byte(`"encrypted_index": ""`),
+}
+
+const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+// newID makes an id for what a provider left without one. It identifies, it
+// does not protect: no request ever carries one that we made.
+func newID(prefix string) string {
+	id := make([]byte, 0, len(prefix)+24)
+	id = append(id, prefix...)
+	for range 24 {
+		id = append(id, idLetters[rand.IntN(len(idLetters))])
+	}
+	return string(id)
+}
+
+// Interface guards
+var (
+	_ transform.ClientCodec   = Codec{}
+	_ transform.ProviderCodec = Codec{}
+	_ transform.CountClient   = Codec{}
+	_ transform.CountProvider = Codec{}
+	_ transform.ModelClient   = Codec{}
+)

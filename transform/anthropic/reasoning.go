@@ -11,7 +11,7 @@ type thinking struct {
 	// kind is adaptive, enabled, disabled or between_tools; empty: left out.
 	kind    string
 	budget  int64
-	display bool
+	display string
 	effort  string
 	// raw is the member as the client gave it, under the format's own name.
 	raw jsonbytes.Value
@@ -33,6 +33,8 @@ func (e *encoder) planThinking() {
 	raw := e.r.Leftover("thinking")
 	kind, _ := raw.Get("type").Text()
 	switch {
+	case in.Thinking != nil:
+		e.planOwn()
 	case kind != "":
 		t.raw, t.kind = raw, kind
 		t.effort = e.effort(in.Effort)
@@ -78,7 +80,10 @@ func (e *encoder) planAdaptive() {
 		}
 		t.kind = "adaptive"
 	}
-	t.display = in.Summary
+	if in.Summary {
+		// Newer models leave the text of their thinking out unless asked.
+		t.display = "summarized"
+	}
 	t.effort = e.effort(effort)
 }
 
@@ -92,11 +97,17 @@ func (e *encoder) planBudget() bool {
 			return false
 		}
 	}
+	return e.enable(budget)
+}
+
+// enable switches thinking on with a budget that the answer has room for. It is
+// false if there is none.
+func (e *encoder) enable(budget int64) bool {
 	budget = max(min(budget, e.maxTokens-1), minBudget)
 	if budget >= e.maxTokens {
 		return false
 	}
-	e.thinking = thinking{kind: "enabled", budget: budget}
+	e.thinking.kind, e.thinking.budget = "enabled", budget
 	return true
 }
 
@@ -106,12 +117,12 @@ func (e *encoder) reconcileThinking() {
 	if t.on() && e.choice.forced() {
 		// The API refuses forced tools with thinking; without the member a
 		// model thinks as far as the force lets it.
-		if t.raw != nil {
+		if t.raw != nil || e.r.Reasoning.Thinking != nil {
 			e.lost.Drop(root.Key("thinking"))
 		} else {
 			e.lost.Drop(root.Key("reasoning_effort"))
 		}
-		t.kind, t.raw, t.display = "", nil, false
+		t.kind, t.raw, t.display = "", nil, ""
 	}
 	if t.kind == "disabled" || t.kind == "between_tools" {
 		if t.effort == "xhigh" || t.effort == "max" {
@@ -189,10 +200,9 @@ func (e *encoder) writeThinking() {
 		e.key("budget_tokens")
 		e.int(t.budget)
 	}
-	if t.display {
-		// Newer models leave the text of their thinking out unless asked.
+	if t.display != "" {
 		e.key("display")
-		e.dst = append(e.dst, `"summarized"`...)
+		e.dst = jsonbytes.AppendString(e.dst, t.display)
 	}
 	e.dst = append(e.dst, '}')
 }

@@ -88,11 +88,7 @@ func (e *encoder) planMaxTokens() {
 // comes first.
 func (e *encoder) write() {
 	e.dst = append(e.dst, '{')
-	e.key("model")
-	e.dst = jsonbytes.AppendString(e.dst, e.to.Model)
-	e.writeTools()
-	e.writeSystem()
-	e.writeMessages()
+	e.writePrompt()
 	e.key("max_tokens")
 	e.int(e.maxTokens)
 	if e.to.Stream {
@@ -114,6 +110,15 @@ func (e *encoder) write() {
 		e.dst = append(e.dst, m.Value...)
 	}
 	e.dst = append(e.dst, '}')
+}
+
+// writePrompt writes the model and what it reads.
+func (e *encoder) writePrompt() {
+	e.key("model")
+	e.dst = jsonbytes.AppendString(e.dst, e.to.Model)
+	e.writeTools()
+	e.writeSystem()
+	e.writeMessages()
 }
 
 // key begins a member of the object that is being written.

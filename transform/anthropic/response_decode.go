@@ -15,14 +15,19 @@ func readMessage(body []byte) (jsonbytes.Value, error) {
 		return nil, err
 	}
 	message := jsonbytes.Parse(body)
-	typ := message.Get("type")
-	if typ.Is("error") || typ == nil && !message.Get("error").Empty() {
+	if isFailure(message) {
 		return nil, decodeError(0, message)
 	}
 	if message.Get("content").Kind() != jsonbytes.Array {
 		return nil, errNoMessage
 	}
 	return message, nil
+}
+
+// isFailure tells whether an answer is an error whatever its status said.
+func isFailure(answer jsonbytes.Value) bool {
+	typ := answer.Get("type")
+	return typ.Is("error") || typ == nil && !answer.Get("error").Empty()
 }
 
 // DecodeResponse reads a message.

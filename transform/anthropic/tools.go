@@ -9,11 +9,14 @@ import (
 type tool struct {
 	// raw is a whole element, of server tools; the other fields are empty then.
 	raw []byte
+	// typ is of tools that the model knows without description and schema.
+	typ string
 
 	name        string
 	description transform.Literal
 	schema      []byte
 	strict      bool
+	eager       bool
 	cache       *transform.CacheMark
 	at          transform.Path
 }
@@ -92,9 +95,14 @@ func (e *encoder) allowed() map[string]bool {
 // placeTool translates one tool, false if that is not possible.
 func (e *encoder) placeTool(in *transform.Tool, strict *strictBudget) (tool, bool) {
 	t := tool{name: in.Name, description: in.Description, cache: in.Cache, at: in.At}
+	t.eager = in.Eager && e.to.Vendor == transform.VendorAnthropic && !e.cloud
 	if !isName(in.Name) || len(in.Name) > maxToolName || in.Name == answerTool {
 		e.lost.Refuse(in.At)
 		return t, false
+	}
+	if in.Type != "" && e.to.Vendor == transform.VendorAnthropic {
+		t.typ = in.Type
+		return t, true
 	}
 	if in.Custom {
 		t.schema = customSchema
@@ -244,9 +252,18 @@ func (e *encoder) writeTool(t *tool) {
 		e.dst = append(e.dst, t.raw...)
 		return
 	}
-	e.dst = append(e.dst, `{"name":"`...)
-	e.dst = append(e.dst, t.name...)
-	e.dst = append(e.dst, '"')
+	e.dst = append(e.dst, '{')
+	if t.typ != "" {
+		e.key("type")
+		e.dst = jsonbytes.AppendString(e.dst, t.typ)
+	}
+	e.key("name")
+	e.dst = jsonbytes.AppendString(e.dst, t.name)
+	if t.typ != "" {
+		e.writeCacheMark(t.cache)
+		e.dst = append(e.dst, '}')
+		return
+	}
 	if !blank(t.description) {
 		e.key("description")
 		e.dst = append(e.dst, t.description...)
@@ -255,6 +272,10 @@ func (e *encoder) writeTool(t *tool) {
 	e.dst = append(e.dst, t.schema...)
 	if t.strict {
 		e.key("strict")
+		e.dst = append(e.dst, "true"...)
+	}
+	if t.eager {
+		e.key("eager_input_streaming")
 		e.dst = append(e.dst, "true"...)
 	}
 	e.writeCacheMark(t.cache)

@@ -63,3 +63,38 @@ func BenchmarkAppendRequest(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkEncodeDelta writes what most events of a stream are.
+func BenchmarkEncodeDelta(b *testing.B) {
+	for name, d := range map[string]transform.Delta{
+		"text":      says(" of the river, and then it goes on."),
+		"umlauts":   says(" und größer für alle, die es hören."),
+		"reasoning": thinks(0, " so the river must end somewhere."),
+		"arguments": argument(0, `"city": "Par`),
+	} {
+		b.Run(name, func(b *testing.B) {
+			var e transform.StreamEncoder
+			var dst []byte
+			start := calls(0, "1", "f")
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if i%512 == 0 { // a long answer
+					e = Codec{}.NewStreamEncoder(nil)
+					dst = e.Append(dst[:0], &start)
+				}
+				dst = e.Append(dst[:0], &d)
+			}
+		})
+	}
+}
+
+func BenchmarkDecodeRequest(b *testing.B) {
+	b.SetBytes(int64(len(rich)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var lost transform.Losses
+		if _, err := (Codec{}).DecodeRequest([]byte(rich), &lost); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -107,6 +107,9 @@ func (e *encoder) other(role string, p *transform.Part) {
 	switch p.Kind {
 	case transform.PartImage, transform.PartFile, transform.PartAudio:
 		if m, ok := e.place(p); ok {
+			if role == roleModel {
+				m.signature = e.signature(p)
+			}
 			e.begin(role)
 			e.media(m)
 		}

@@ -2,14 +2,14 @@ package gemini
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// AppendEmbeddingRequest writes the body of :batchEmbedContents, on Vertex that
-// of :predict.
+// AppendEmbeddingRequest writes the body of :batchEmbedContents, that of
+// :embedContent for a client of this format which asked so, or on Vertex that of
+// :predict.
 func (c Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest, to transform.Target, lost *transform.Losses) ([]byte, error) {
 	if len(r.Inputs) == 0 {
 		return dst, &transform.Error{
@@ -17,6 +17,9 @@ func (c Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest,
 		}
 	}
 	var task, title jsonbytes.Value
+	if r.Purpose != "" {
+		task = transform.Quote(r.Purpose)
+	}
 	for _, m := range r.Rest {
 		switch {
 		case m.Value.Empty():
@@ -29,16 +32,8 @@ func (c Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest,
 	if c.Vertex {
 		return appendPrediction(dst, r, task, title), nil
 	}
-	model := to.Model
-	if !strings.HasPrefix(model, "models/") {
-		model = "models/" + model
-	}
-	dst = append(dst, `{"requests":[`...)
-	for i, input := range r.Inputs {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = jsonbytes.AppendString(append(dst, `{"model":`...), model)
+	one := func(dst []byte, input transform.Literal) []byte {
+		dst = jsonbytes.AppendString(append(dst, `{"model":`...), modelName(to.Model))
 		dst = append(dst, `,"content":{"parts":[{"text":`...)
 		dst = append(append(dst, input...), `}]}`...)
 		dst = appendMember(dst, `,"taskType":`, task)
@@ -47,7 +42,14 @@ func (c Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest,
 			dst = append(dst, `,"outputDimensionality":`...)
 			dst = strconv.AppendInt(dst, r.Dimensions, 10)
 		}
-		dst = append(dst, '}')
+		return append(dst, '}')
+	}
+	if r.Single && len(r.Inputs) == 1 {
+		return one(dst, r.Inputs[0]), nil
+	}
+	dst = append(dst, `{"requests":[`...)
+	for _, input := range r.Inputs {
+		dst = one(commaAfter(dst), input)
 	}
 	return append(dst, "]}"...), nil
 }

@@ -55,3 +55,38 @@ func appendToken(dst []byte, token jsonbytes.Value) []byte {
 	}
 	return append(dst, ']')
 }
+
+// appendLogprobsResult writes Chat Completions' logprobs as a member of a
+// candidate, nothing if there are none.
+func appendLogprobsResult(dst []byte, logprobs jsonbytes.Value) []byte {
+	content := logprobs.Get("content")
+	if content.Len() == 0 || jsonbytes.Check(logprobs, 0) != nil {
+		return dst
+	}
+	dst = append(dst, `,"logprobsResult":{"chosenCandidates":[`...)
+	for _, token := range content.Elements() {
+		dst = appendCandidate(dst, token)
+	}
+	dst = append(dst, `],"topCandidates":[`...)
+	for _, token := range content.Elements() {
+		dst = append(commaAfter(dst), `{"candidates":[`...)
+		for _, top := range token.Get("top_logprobs").Elements() {
+			dst = appendCandidate(dst, top)
+		}
+		dst = append(dst, "]}"...)
+	}
+	return append(dst, "]}"...)
+}
+
+func appendCandidate(dst []byte, token jsonbytes.Value) []byte {
+	text, logprob := token.Get("token"), token.Get("logprob")
+	if text.Kind() != jsonbytes.String {
+		text = jsonbytes.Value(`""`)
+	}
+	if logprob.Kind() != jsonbytes.Number {
+		logprob = jsonbytes.Value("0")
+	}
+	dst = append(append(commaAfter(dst), `{"token":`...), text...)
+	dst = append(append(dst, `,"logProbability":`...), logprob...)
+	return append(dst, '}')
+}

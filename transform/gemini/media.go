@@ -16,6 +16,8 @@ type media struct {
 	uri  string
 	// resolution is a level of mediaResolution, if one is wanted.
 	resolution string
+	// signature is that of an image that Google made, nil if there is none.
+	signature transform.Literal
 }
 
 // filesAPI is where files live that were given to Gemini before.
@@ -96,6 +98,9 @@ func (e *encoder) media(m media) {
 	e.raw("}")
 	if m.resolution != "" {
 		e.raw(`,"mediaResolution":{"level":"` + m.resolution + `"}`)
+	}
+	if m.signature != nil {
+		e.sign(m.signature)
 	}
 	e.raw("}")
 }

@@ -63,10 +63,14 @@ func (p *part) kind() (kind transform.PartKind, ok bool) {
 
 func mediaKind(mime jsonbytes.Value) transform.PartKind {
 	text, _ := mime.Text()
+	return kindOfMedia(text)
+}
+
+func kindOfMedia(mime string) transform.PartKind {
 	switch {
-	case strings.HasPrefix(text, "image/"):
+	case strings.HasPrefix(mime, "image/"):
 		return transform.PartImage
-	case strings.HasPrefix(text, "audio/"):
+	case strings.HasPrefix(mime, "audio/"):
 		return transform.PartAudio
 	}
 	return transform.PartFile

@@ -11,14 +11,18 @@ import (
 // root is the client's request as a place for loss reports.
 var root transform.Path
 
+func noTurns() error {
+	return &transform.Error{
+		Kind: transform.ErrBadRequest, Param: "messages",
+		Message: "the conversation is empty: send at least one message",
+	}
+}
+
 // AppendRequest writes r as the body of :generateContent or
 // :streamGenerateContent; the model and the wish for a stream are in the path.
 func (c Codec) AppendRequest(dst []byte, r *transform.Request, to transform.Target, lost *transform.Losses) ([]byte, error) {
 	if len(r.Turns) == 0 {
-		return dst, &transform.Error{
-			Kind: transform.ErrBadRequest, Param: "messages",
-			Message: "the conversation is empty: send at least one message",
-		}
+		return dst, noTurns()
 	}
 	e := encoder{dst: dst, r: r, to: to, lost: lost, vertex: c.Vertex, model: catalog.LookupGemini(to.Model)}
 	e.extras()

@@ -9,7 +9,7 @@ import (
 
 // ruler measures the text that an answer shows. Gemini places citations by
 // bytes, Chat Completions by characters, and the citations come last, when a
-// stream's text is long gone. It keeps only the widths of the characters: one
+// stream's text is long gone; the way back is the same. It keeps only the widths of the characters: one
 // run for all of an English text.
 type ruler struct {
 	runs  []run
@@ -111,6 +111,19 @@ func (r *ruler) chars(offset int) int {
 		}
 		offset -= chars * width
 		before += chars
+	}
+	return before
+}
+
+// offset is the byte before which so many characters stand.
+func (r *ruler) offset(chars int) int {
+	before := 0
+	for _, run := range r.runs {
+		if chars <= int(run.chars) {
+			return before + chars*int(run.width)
+		}
+		chars -= int(run.chars)
+		before += int(run.chars) * int(run.width)
 	}
 	return before
 }

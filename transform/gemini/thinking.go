@@ -20,7 +20,7 @@ func (e *encoder) thinkingConfig() {
 	}
 	wish := e.wished()
 	effort, budget := wish.Effort, wish.Budget
-	shown := effort != "none" && (wish.Summary || effort != "" || budget > 0)
+	shown := effort != "none" && wish.Summary
 	e.nested("thinkingConfig", "{}", func() {
 		switch e.model.Thinking {
 		case catalog.GeminiThinkingLevel:
@@ -34,7 +34,7 @@ func (e *encoder) thinkingConfig() {
 				e.int(tokens)
 			}
 		default:
-			if shown {
+			if effort != "none" && (shown || effort != "" || budget > 0) {
 				e.drop("reasoning_effort")
 			}
 			return

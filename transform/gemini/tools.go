@@ -5,8 +5,8 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// tools writes tools and toolConfig.
-func (e *encoder) tools() {
+// declarations writes tools.
+func (e *encoder) declarations() {
 	e.nested("tools", "[]", func() {
 		if len(e.r.Tools) > 0 {
 			e.raw(`{"functionDeclarations":[`)
@@ -20,6 +20,11 @@ func (e *encoder) tools() {
 			e.raw(`{"googleSearch":{}}`)
 		}
 	})
+}
+
+// tools writes tools and toolConfig.
+func (e *encoder) tools() {
+	e.declarations()
 	if e.r.ParallelTools != nil && !*e.r.ParallelTools {
 		e.drop("parallel_tool_calls")
 	}

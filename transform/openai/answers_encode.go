@@ -33,7 +33,7 @@ func (e *requestEncoder) toolMessage(turn *transform.Turn) {
 		parts = failedResult(parts)
 	}
 	e.open("tool")
-	e.member(`,"tool_call_id":`, turn.CallID)
+	e.member(`,"tool_call_id":`, e.callID(turn.CallID))
 	e.raw(`,"content":`)
 	e.content(parts, true)
 	e.raw(`}`)
@@ -62,8 +62,9 @@ func (e *requestEncoder) showPending() {
 }
 
 // assistantMessage writes what the model said in one message: its text, what
-// it thought as far as the target takes that back, and its calls.
-func (e *requestEncoder) assistantMessage(turns []transform.Turn) {
+// it thought as far as the target takes that back, and its calls. The last
+// message of a request is one to go on with.
+func (e *requestEncoder) assistantMessage(turns []transform.Turn, last bool) {
 	var texts, refusals, thoughts, toolCalls []transform.Part
 	for i := range turns {
 		for j := range turns[i].Parts {
@@ -87,11 +88,9 @@ func (e *requestEncoder) assistantMessage(turns []transform.Turn) {
 		}
 	}
 	e.open("assistant")
-	if name := turns[0].Name; name != "" {
-		e.member(`,"name":`, name)
-	}
+	e.name(&turns[0])
 	e.raw(`,"content":`)
-	if len(texts) == 0 && len(toolCalls)+len(refusals) > 0 {
+	if len(texts) == 0 && len(toolCalls)+len(refusals) > 0 && !e.p.EmptyContent {
 		e.raw(`null`)
 	} else {
 		e.assistantContent(texts)
@@ -100,8 +99,13 @@ func (e *requestEncoder) assistantMessage(turns []transform.Turn) {
 		e.raw(`,"refusal":`)
 		e.joined(refusals, ``)
 	}
-	e.thoughts(thoughts)
+	e.thoughts(thoughts, toolCalls)
 	e.toolCalls(toolCalls)
+	if last && e.p.Prefill != "" && len(toolCalls) == 0 {
+		e.raw(`,`)
+		e.quote(e.p.Prefill)
+		e.raw(`:true`)
+	}
 	e.raw(`}`)
 }
 
@@ -115,75 +119,6 @@ func (e *requestEncoder) assistantContent(texts []transform.Part) {
 		}
 	}
 	e.joined(texts, ``)
-}
-
-// thoughts writes reasoning as text where the target asks for it, and with what
-// vouches for it where the target is its maker's.
-func (e *requestEncoder) thoughts(parts []transform.Part) {
-	var texts, signed []transform.Part
-	for i := range parts {
-		part := &parts[i]
-		ours := part.Opaque.Kind != transform.OpaqueNone && part.Opaque.Vendor == e.to.Vendor
-		if ours {
-			signed = append(signed, *part)
-		}
-		if e.to.Reasoning != "" && part.Text != nil {
-			texts = append(texts, transform.Part{Text: part.Text})
-		} else if !ours {
-			e.lost.Drop(part.At)
-			continue
-		}
-		if part.Opaque.Kind != transform.OpaqueNone && !ours {
-			e.lost.Drop(part.At.Key("signature"))
-		}
-		e.unmarked(part)
-	}
-	if e.to.Reasoning != "" {
-		// Who wants it wants it in every such message, if only empty.
-		e.raw(`,`)
-		e.quote(e.to.Reasoning)
-		e.raw(`:`)
-		e.joined(texts, `\n\n`)
-	}
-	if len(signed) == 0 {
-		return
-	}
-	e.raw(`,"reasoning_details":[`)
-	for i := range signed {
-		if i > 0 {
-			e.raw(`,`)
-		}
-		e.dst = appendDetail(e.dst, signed[i].Text, &signed[i].Opaque, i)
-	}
-	e.raw(`]`)
-}
-
-// appendDetail writes an element of reasoning_details: text, what vouches for
-// it, or what stands in its place.
-func appendDetail(dst []byte, text transform.Literal, opaque *transform.Opaque, index int) []byte {
-	switch {
-	case opaque.Kind == transform.OpaqueRedacted:
-		dst = append(dst, `{"type":"reasoning.encrypted","data":`...)
-		dst = append(dst, opaque.Data...)
-	default:
-		dst = append(dst, `{"type":"reasoning.text"`...)
-		if text != nil {
-			dst = append(dst, `,"text":`...)
-			dst = append(dst, text...)
-		}
-		if opaque.Kind == transform.OpaqueSignature {
-			dst = append(dst, `,"signature":`...)
-			dst = append(dst, opaque.Data...)
-		}
-	}
-	if opaque.Kind != transform.OpaqueNone {
-		dst = append(dst, `,"format":"`...)
-		dst = append(dst, formatOf(opaque.Vendor)...)
-		dst = append(dst, '"')
-	}
-	dst = append(dst, `,"index":`...)
-	dst = appendInt(dst, int64(index))
-	return append(dst, '}')
 }
 
 func (e *requestEncoder) toolCalls(parts []transform.Part) {
@@ -203,11 +138,14 @@ func (e *requestEncoder) toolCalls(parts []transform.Part) {
 			input := jsonbytes.AppendBytes([]byte(`{"input":`), call.Arguments)
 			call.Custom, call.Arguments = false, append(input, '}')
 		}
+		call.ID = e.callID(call.ID)
 		e.dst = appendToolCall(e.dst, &call, -1)
-		if part.Opaque.Kind == transform.OpaqueSignature && part.Opaque.Vendor == e.to.Vendor && e.to.Vendor == transform.VendorGoogle {
-			e.dst = appendThoughtSignature(e.dst, part.Opaque.Data)
-		} else if part.Opaque.Kind != transform.OpaqueNone {
+		switch {
+		case part.Opaque.Kind == transform.OpaqueNone:
+		case !e.signsCalls(&part.Opaque):
 			e.lost.Drop(part.At.Key("signature"))
+		case e.p.Reasoning != reasoningDetails:
+			e.dst = appendThoughtSignature(e.dst, part.Opaque.Data)
 		}
 		e.unmarked(part)
 		e.raw(`}`)

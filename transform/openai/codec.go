@@ -11,10 +11,18 @@ import (
 
 // Codec reads and writes Chat Completions, for clients and for providers. Its
 // zero value is ready; it has no state.
-type Codec struct{}
+type Codec struct {
+	// Profile is how a provider differs; nil: it does not.
+	Profile *Profile
+}
 
-// Format returns [transform.OpenAIChat].
-func (Codec) Format() transform.Format { return transform.OpenAIChat }
+// Format returns [transform.OpenAIChat], unless the profile has another.
+func (c Codec) Format() transform.Format {
+	if c.Profile != nil && c.Profile.Format != "" {
+		return c.Profile.Format
+	}
+	return transform.OpenAIChat
+}
 
 const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 

@@ -76,7 +76,7 @@ func inputs(v jsonbytes.Value, at transform.Path) ([]transform.Literal, error) {
 }
 
 // AppendEmbeddingRequest writes the body of /v1/embeddings.
-func (Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest, to transform.Target, lost *transform.Losses) ([]byte, error) {
+func (c Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest, to transform.Target, lost *transform.Losses) ([]byte, error) {
 	dst = append(dst, `{"model":`...)
 	dst = jsonbytes.AppendString(dst, to.Model)
 	dst = append(dst, `,"input":[`...)
@@ -88,7 +88,12 @@ func (Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest, t
 	}
 	dst = append(dst, ']')
 	if r.Dimensions > 0 {
-		dst = append(dst, `,"dimensions":`...)
+		name := c.profile().Dimensions
+		if name == "" {
+			name = "dimensions"
+		}
+		dst = jsonbytes.AppendString(append(dst, ','), name)
+		dst = append(dst, ':')
 		dst = appendInt(dst, r.Dimensions)
 	}
 	var root transform.Path

@@ -66,7 +66,7 @@ func hasAny(s string, words ...string) bool {
 // statusInside finds the HTTP status that an error names, 0 if it names none.
 func statusInside(places ...jsonbytes.Value) int {
 	for _, v := range places {
-		for _, name := range [...]string{"status_code", "status", "code"} {
+		for _, name := range [...]string{"status_code", "status", "code", "statusCode"} {
 			word := wordOf(v.Get(name))
 			if n, err := strconv.Atoi(word); err == nil && n >= 400 && n <= 599 {
 				return n

@@ -15,9 +15,21 @@ func FuzzRequest(f *testing.F) {
 	f.Add(`{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,A\/A"}},{"type":"file","file":{"file_data":"data:text\"x;base64,aGk="}}]}]}`)
 	f.Add(`{"model":"m","messages":[{"role":"assistant","reasoning_details":[{"type":"reasoning.text","text":"a","index":0},{"type":"reasoning.text","text":"b","signature":"s"}],"function_call":{"name":"f","arguments":{}}},{"role":"function","name":"f","content":""}]}`)
 	f.Add(`{"model":"m","messages":[{"role":"tool","tool_call_id":"","content":[{"type":"input_audio","input_audio":{"data":"A","format":"wav"}}]},{"role":"system","content":[]}],"reasoning":{"enabled":true},"user":"u"}`)
-	targets := []transform.Target{
-		{Model: "gpt-5.6", Vendor: transform.VendorOpenAI, Stream: true}, {Model: "m", Reasoning: "reasoning_content"},
-		{Model: "c", Vendor: transform.VendorAnthropic}, {Model: "g", Vendor: transform.VendorGoogle},
+	type target struct {
+		transform.Target
+		codec Codec
+	}
+	targets := []target{
+		{transform.Target{Model: "gpt-5.6", Vendor: transform.VendorOpenAI, Stream: true}, Codec{}},
+		{transform.Target{Model: "c", Vendor: transform.VendorAnthropic}, Codec{}},
+		{transform.Target{Model: "g", Vendor: transform.VendorGoogle}, Codec{&Profile{
+			Reasoning: "reasoning_details", Effort: EffortNested, Schema: SchemaObject, Alternate: true, NoNames: true, Only: []string{"model", "messages", "stop"},
+		}}},
+		{transform.Target{Model: "m", Stream: true}, Codec{&Profile{
+			Reasoning: "reasoning_content", ReasoningRequired: true, Effort: EffortEnable, Schema: SchemaValue, Choice: ChoiceAuto, ToolIDs: 9, Prefill: "prefix",
+			Rename: map[string]string{"seed": "random_seed", "user": "user_id"}, Keep: []string{"random_seed", "user_id", "user"}, Documents: true, PlainAudio: true,
+			Images: ImagesData, EmptyContent: true, TemperatureMax: 1, TemperatureAboveZero: true, Extra: []transform.Member{{Name: "x", Value: jsonbytes.Value("true")}},
+		}}},
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		if _, err := jsonbytes.Scan(nil, []byte(body), 0); err != nil {
@@ -32,14 +44,14 @@ func FuzzRequest(f *testing.F) {
 			return
 		}
 		for _, to := range targets {
-			one, err := Codec{}.AppendRequest(nil, r, to, new(transform.Losses))
+			one, err := to.codec.AppendRequest(nil, r, to.Target, new(transform.Losses))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := jsonbytes.Check(one, 0); err != nil {
+			if _, err := jsonbytes.Scan(nil, one, 0); err != nil {
 				t.Fatalf("%v: %s", err, one)
 			}
-			if two, _ := (Codec{}).AppendRequest(nil, r, to, new(transform.Losses)); !bytes.Equal(one, two) {
+			if two, _ := to.codec.AppendRequest(nil, r, to.Target, new(transform.Losses)); !bytes.Equal(one, two) {
 				t.Fatalf("%s\n%s", one, two)
 			}
 		}
@@ -72,8 +84,9 @@ func FuzzStreams(f *testing.F) {
 	f.Add(`{"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":{}}},{"id":"a","index":3,"custom":{"name":"g","input":"i"}}]}}]}`)
 	f.Add(`{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text","text":"t","signature":"s"}],"function_call":{"name":"f"}},"logprobs":{}}]}`)
 	f.Add(`{"choices":[{"index":1,"delta":{"annotations":[{}],"refusal":"r"},"finish_reason":"error"}]}`)
+	f.Add(`{"choices":[{"delta":{"content":"<thi"}}]}` + "\n" + `{"choices":[{"delta":{"content":"nk>\u003c/thin"}}]}` + "\n" + `{"choices":[{"delta":{"content":"k>a","refusal":"r"}}]}`)
 	f.Fuzz(func(t *testing.T, stream string) {
-		decoder := Codec{}.NewStreamDecoder()
+		decoder := Codec{&Profile{ThinkTags: true}}.NewStreamDecoder()
 		encoder := Codec{}.NewStreamEncoder(&transform.Request{StreamUsage: true})
 		var out []byte
 		failed := false

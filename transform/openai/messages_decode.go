@@ -15,8 +15,9 @@ func (d *requestDecoder) messages(v jsonbytes.Value) error {
 	case v.Kind() != jsonbytes.Array:
 		return wrongType(at, "an array of messages", v)
 	}
+	last := v.Len() - 1
 	for i, e := range v.Elements() {
-		if err := d.message(i, e, at.Index(i)); err != nil {
+		if err := d.message(i, e, at.Index(i), i == last); err != nil {
 			return err
 		}
 	}
@@ -40,7 +41,9 @@ type message struct {
 	reasoning    reasoning
 }
 
-func (d *requestDecoder) message(i int, v jsonbytes.Value, at transform.Path) error {
+// message reads one message. A last one of the assistant is to be gone on with,
+// which Mistral calls prefix and Moonshot partial.
+func (d *requestDecoder) message(i int, v jsonbytes.Value, at transform.Path, last bool) error {
 	if err := object(v, at); err != nil {
 		return err
 	}
@@ -50,6 +53,7 @@ func (d *requestDecoder) message(i int, v jsonbytes.Value, at transform.Path) er
 		switch {
 		case value.IsNull():
 		case m.take(name, value):
+		case (name == "prefix" || name == "partial") && (string(value) == "false" || last && v.Get("role").Is("assistant")):
 		case name == "audio": // an earlier spoken answer, by its id
 			d.lost.Refuse(at.Key(name))
 		default:

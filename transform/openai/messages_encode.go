@@ -2,17 +2,14 @@ package openai
 
 import (
 	"bytes"
-	"encoding/base64"
 	"slices"
-	"strings"
 
-	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
 // turns writes the messages.
 func (e *requestEncoder) turns() {
-	turns := e.r.Turns
+	turns := e.prepared()
 	for i := 0; i < len(turns); {
 		turn, next := &turns[i], i+1
 		if turn.Role != transform.RoleTool {
@@ -26,13 +23,61 @@ func (e *requestEncoder) turns() {
 			for next < len(turns) && turns[next].Role == transform.RoleAssistant && hasPart(turns[next-1].Parts, transform.PartToolCall) {
 				next++
 			}
-			e.assistantMessage(turns[i:next])
+			e.assistantMessage(turns[i:next], next == len(turns))
 		default:
 			e.plainMessage(turn, i)
 		}
 		i = next
 	}
 	e.showPending()
+}
+
+// prepared is the turns as the provider must have them: with an instruction in
+// the system's, and none twice in a row where that is not allowed.
+func (e *requestEncoder) prepared() []transform.Turn {
+	turns := e.r.Turns
+	if say := e.instruction(); say != nil {
+		turns = instructed(turns, transform.Part{Kind: transform.PartText, Text: say})
+	}
+	if !e.p.Alternate {
+		return turns
+	}
+	var merged []transform.Turn
+	for _, turn := range turns {
+		last := len(merged) - 1
+		if last >= 0 && merged[last].Role == turn.Role && turn.Role != transform.RoleTool {
+			merged[last].Parts = slices.Concat(merged[last].Parts, turn.Parts)
+			continue
+		}
+		merged = append(merged, turn)
+	}
+	return merged
+}
+
+// instructed adds to the last turn with which the system begins: some servers
+// take one message of the system only.
+func instructed(turns []transform.Turn, say transform.Part) []transform.Turn {
+	n := 0
+	for n < len(turns) && (turns[n].Role == transform.RoleSystem || turns[n].Role == transform.RoleDeveloper) {
+		n++
+	}
+	if n == 0 {
+		return slices.Concat([]transform.Turn{{Role: transform.RoleSystem, Parts: []transform.Part{say}}}, turns)
+	}
+	turns = slices.Clone(turns)
+	turns[n-1].Parts = slices.Concat(turns[n-1].Parts, []transform.Part{say})
+	return turns
+}
+
+// name writes who speaks.
+func (e *requestEncoder) name(turn *transform.Turn) {
+	switch {
+	case turn.Name == "":
+	case e.p.NoNames:
+		e.lost.Drop(turn.At.Key("name"))
+	default:
+		e.member(`,"name":`, turn.Name)
+	}
 }
 
 func hasPart(parts []transform.Part, kind transform.PartKind) bool {
@@ -70,9 +115,7 @@ func (e *requestEncoder) plainMessage(turn *transform.Turn, i int) {
 		return
 	}
 	e.open(role)
-	if turn.Name != "" {
-		e.member(`,"name":`, turn.Name)
-	}
+	e.name(turn)
 	e.raw(`,"content":`)
 	e.content(parts, system)
 	e.raw(`}`)
@@ -105,42 +148,6 @@ func (e *requestEncoder) sayable(part *transform.Part, media bool) bool {
 		e.lost.Drop(part.At)
 	}
 	return false
-}
-
-// textOfFile turns a file of text into the text itself.
-func textOfFile(part *transform.Part) bool {
-	if !strings.HasPrefix(part.Media.Type, "text/") || part.Media.Data == nil {
-		return false
-	}
-	plain, err := base64.StdEncoding.AppendDecode(nil, part.Media.Data)
-	if err != nil {
-		return false
-	}
-	part.Kind, part.Text = transform.PartText, jsonbytes.AppendBytes(nil, plain)
-	return true
-}
-
-// sendable tells whether this format has a form for the media.
-func (e *requestEncoder) sendable(part *transform.Part) bool {
-	m := &part.Media
-	switch part.Kind {
-	case transform.PartImage:
-		return m.Data != nil || m.URL != ""
-	case transform.PartAudio:
-		return m.Data != nil && audioFormat(m.Type) != ""
-	}
-	// An id is of use only to who gave it: OpenAI's begin so.
-	return m.Data != nil || strings.HasPrefix(m.FileID, "file-")
-}
-
-func audioFormat(mediaType string) string {
-	switch strings.TrimPrefix(strings.TrimPrefix(mediaType, "audio/"), "x-") {
-	case "wav", "wave":
-		return "wav"
-	case "mp3", "mpeg":
-		return "mp3"
-	}
-	return ""
 }
 
 // content writes parts as one string where they are text without marks, for
@@ -194,70 +201,4 @@ func (e *requestEncoder) unmarked(part *transform.Part) {
 	if part.Cache != nil {
 		e.lost.Drop(part.At.Key("cache_control"))
 	}
-}
-
-// part writes one element of a content array.
-func (e *requestEncoder) part(part *transform.Part) {
-	m := &part.Media
-	switch part.Kind {
-	case transform.PartText:
-		e.raw(`{"type":"text","text":`)
-		e.value(part.Text)
-	case transform.PartImage:
-		e.raw(`{"type":"image_url","image_url":{"url":`)
-		e.source(m)
-		if m.Detail != "" {
-			e.member(`,"detail":`, m.Detail)
-		}
-		e.raw(`}`)
-	case transform.PartAudio:
-		e.raw(`{"type":"input_audio","input_audio":{"data":"`)
-		e.value(m.Data)
-		e.member(`","format":`, audioFormat(m.Type))
-		e.raw(`}`)
-	case transform.PartFile:
-		e.file(m)
-	}
-	switch {
-	case part.Cache == nil:
-	case e.family.breakpoints:
-		e.raw(`,"prompt_cache_breakpoint":{"mode":"explicit"}`)
-	case e.marks(part):
-		e.cacheControl(part.Cache)
-	default:
-		e.unmarked(part)
-	}
-	e.raw(`}`)
-}
-
-func (e *requestEncoder) source(m *transform.Media) { e.dst = appendSource(e.dst, m) }
-
-// appendSource writes data as a data URI, or the URL.
-func appendSource(dst []byte, m *transform.Media) []byte {
-	if m.Data == nil {
-		return jsonbytes.AppendString(dst, m.URL)
-	}
-	dst = append(dst, `"data:`...)
-	kind := jsonbytes.AppendString(nil, m.Type)
-	dst = append(dst, kind[1:len(kind)-1]...)
-	dst = append(dst, `;base64,`...)
-	dst = append(dst, m.Data...)
-	return append(dst, '"')
-}
-
-func (e *requestEncoder) file(m *transform.Media) {
-	e.raw(`{"type":"file","file":{`)
-	if m.Data == nil {
-		e.member(`"file_id":`, m.FileID)
-		e.raw(`}`)
-		return
-	}
-	name := m.Name
-	if name == "" {
-		name = "document.pdf" // OpenAI asks for one
-	}
-	e.member(`"filename":`, name)
-	e.raw(`,"file_data":`)
-	e.source(m)
-	e.raw(`}`)
 }

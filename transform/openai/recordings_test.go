@@ -220,8 +220,8 @@ func TestRecordedRequestsSurviveBothWays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			to := transform.Target{Model: first.Model, Stream: first.Stream, Vendor: transform.VendorAnthropic, Reasoning: "reasoning_content"}
-			written, err := Codec{}.AppendRequest(nil, first, to, &lost)
+			to := transform.Target{Model: first.Model, Stream: first.Stream, Vendor: transform.VendorAnthropic}
+			written, err := Codec{Profile: &Profile{Families: true, Reasoning: "reasoning_content"}}.AppendRequest(nil, first, to, &lost)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,8 +17,13 @@ var (
 
 func encode(t *testing.T, r *transform.Request, to transform.Target) (string, *transform.Losses) {
 	t.Helper()
+	return encodeFor(t, nil, r, to)
+}
+
+func encodeFor(t *testing.T, profile *Profile, r *transform.Request, to transform.Target) (string, *transform.Losses) {
+	t.Helper()
 	lost := new(transform.Losses)
-	out, err := Codec{}.AppendRequest(nil, r, to, lost)
+	out, err := Codec{Profile: profile}.AppendRequest(nil, r, to, lost)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,19 +110,24 @@ func TestAppendSendsReasoningToItsMakerOnly(t *testing.T) {
 		root := transform.Path{}
 		r.Turns[0].Parts[i].At = root.Index(i)
 	}
+	back := &Profile{Reasoning: "reasoning_content"}
+	details := &Profile{Reasoning: "reasoning_details"}
 	tests := []struct {
 		to   transform.Target
+		as   *Profile
 		has  []string
 		lost []string
 	}{
-		{openAI, nil, []string{"/0", "/1/signature"}},
-		{compatible, nil, []string{"/0", "/1/signature"}},
-		{transform.Target{Reasoning: "reasoning_content"}, []string{`"reasoning_content":"t"`}, []string{"/0/signature", "/1/signature"}},
-		{transform.Target{Vendor: transform.VendorAnthropic}, []string{`"reasoning_details":[{"type":"reasoning.text","text":"t","signature":"s","format":"anthropic-claude-v1","index":0}]`}, []string{"/1/signature"}},
-		{transform.Target{Vendor: transform.VendorGoogle}, []string{`"extra_content":{"google":{"thought_signature":"g"}}`}, []string{"/0"}},
+		{openAI, nil, nil, []string{"/0", "/1/signature"}},
+		{compatible, nil, nil, []string{"/0", "/1/signature"}},
+		{compatible, details, []string{`"reasoning_details":[{"type":"reasoning.text","text":"t","index":0}]`}, []string{"/0/signature", "/1/signature"}},
+		{transform.Target{Vendor: transform.VendorGoogle}, details, []string{`"reasoning_details":[{"type":"reasoning.text","text":"t","index":0},{"type":"reasoning.encrypted","data":"g","id":"c","format":"google-gemini-v1"}]`}, []string{"/0/signature"}},
+		{compatible, back, []string{`"reasoning_content":"t"`}, []string{"/0/signature", "/1/signature"}},
+		{transform.Target{Vendor: transform.VendorAnthropic}, nil, []string{`"reasoning_details":[{"type":"reasoning.text","text":"t","signature":"s","format":"anthropic-claude-v1","index":0}]`}, []string{"/1/signature"}},
+		{transform.Target{Vendor: transform.VendorGoogle}, nil, []string{`"extra_content":{"google":{"thought_signature":"g"}}`}, []string{"/0"}},
 	}
 	for _, test := range tests {
-		body, lost := encode(t, r, test.to)
+		body, lost := encodeFor(t, test.as, r, test.to)
 		for _, piece := range []string{`"reasoning_content"`, `"reasoning_details"`, `"extra_content"`} {
 			wanted := slices.ContainsFunc(test.has, func(s string) bool { return strings.Contains(s, piece) })
 			if strings.Contains(body, piece) != wanted {
@@ -137,9 +147,11 @@ func TestAppendSendsReasoningToItsMakerOnly(t *testing.T) {
 
 func TestAppendWritesEmptyReasoningWhereItIsDue(t *testing.T) {
 	r := &transform.Request{Turns: []transform.Turn{{Role: transform.RoleAssistant, Parts: []transform.Part{said("a")}}}}
-	body, _ := encode(t, r, transform.Target{Reasoning: "reasoning_content"})
-	if !strings.Contains(body, `"reasoning_content":""`) {
-		t.Error(body)
+	for required, want := range map[bool]bool{true: true, false: false} {
+		body, _ := encodeFor(t, &Profile{Reasoning: "reasoning_content", ReasoningRequired: required}, r, compatible)
+		if strings.Contains(body, `"reasoning_content":""`) != want {
+			t.Error(body)
+		}
 	}
 }
 
@@ -339,8 +351,8 @@ func TestRequestsSurviveBothWays(t *testing.T) {
 		`"logprobs":true,"top_logprobs":4,"reasoning_effort":"high","user":"u","logit_bias":{"1":1},"metadata":{"k":"v"},` +
 		`"stream":true,"stream_options":{"include_usage":true}}`
 	r, lost := decode(t, body)
-	to := transform.Target{Model: "m", Stream: true, Vendor: transform.VendorAnthropic, Reasoning: "reasoning_content"}
-	got, lostToo := encode(t, r, to)
+	to := transform.Target{Model: "m", Stream: true, Vendor: transform.VendorAnthropic}
+	got, lostToo := encodeFor(t, &Profile{Families: true, Reasoning: "reasoning_content"}, r, to)
 	if got != body {
 		t.Errorf("%s\nbecame\n%s", body, got)
 	}

@@ -7,7 +7,7 @@ import (
 
 // DecodeResponse reads a chat.completion of any provider of this format. An
 // error that came with status 200 is an *transform.Error.
-func (Codec) DecodeResponse(body []byte) (*transform.Response, error) {
+func (c Codec) DecodeResponse(body []byte) (*transform.Response, error) {
 	e, err := openEnvelope(body)
 	if err != nil {
 		return nil, err
@@ -21,7 +21,7 @@ func (Codec) DecodeResponse(body []byte) (*transform.Response, error) {
 	a.Created, _ = e.created.Int()
 	a.ServiceTier, _ = e.tier.Text()
 	for i, v := range e.choices.Elements() {
-		choice, err := decodeChoice(i, v)
+		choice, err := decodeChoice(i, v, c.profile().ThinkTags)
 		if err != nil {
 			return nil, err
 		}
@@ -39,7 +39,7 @@ func (Codec) DecodeResponse(body []byte) (*transform.Response, error) {
 	return a, nil
 }
 
-func decodeChoice(i int, v jsonbytes.Value) (transform.Choice, error) {
+func decodeChoice(i int, v jsonbytes.Value, tags bool) (transform.Choice, error) {
 	choice := transform.Choice{Index: i}
 	if n, ok := v.Get("index").Int(); ok {
 		choice.Index = int(n)
@@ -52,14 +52,14 @@ func decodeChoice(i int, v jsonbytes.Value) (transform.Choice, error) {
 	if logprobs := v.Get("logprobs"); logprobs.Kind() == jsonbytes.Object {
 		choice.Logprobs = logprobs
 	}
-	choice.Parts = decodeMessage(v.Get("message"))
+	choice.Parts = decodeMessage(v.Get("message"), tags)
 	choice.Finish = finishOf(reason, hasPart(choice.Parts, transform.PartToolCall))
 	return choice, nil
 }
 
 // decodeMessage reads an assistant's message: what it thought, its text, its
-// refusal, its calls, its sources.
-func decodeMessage(v jsonbytes.Value) []transform.Part {
+// refusal, its calls, its sources. What it thought may stand in tags.
+func decodeMessage(v jsonbytes.Value, tags bool) []transform.Part {
 	var thought reasoning
 	var content, refusal, toolCalls, functionCall, annotations, images jsonbytes.Value
 	for key, value := range v.Members() {
@@ -84,6 +84,9 @@ func decodeMessage(v jsonbytes.Value) []transform.Part {
 	var untold transform.Losses
 	parts := thought.parts(nil, &nobody, &untold)
 	parts = appendContent(parts, content)
+	if tags {
+		parts = withoutTags(parts)
+	}
 	if said := nonEmpty(refusal); said != nil {
 		parts = append(parts, transform.Part{Kind: transform.PartRefusal, Text: said})
 	}

@@ -297,6 +297,8 @@ func TestDecodeErrorReadsEveryShape(t *testing.T) {
 		{400, `{"error":{"message":"m","type":"exceed_context_size_error","code":400}}`, transform.Error{Kind: transform.ErrContextLength, Type: "exceed_context_size_error"}},
 		{429, `{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}`, transform.Error{Kind: transform.ErrQuota, Type: "insufficient_quota"}},
 		{402, `{"error":{"message":"m"}}`, transform.Error{Kind: transform.ErrQuota}},
+		{401, `{"statusCode":401,"message":"m"}`, transform.Error{Kind: transform.ErrAuthentication}},
+		{404, `{"error":{"code":"DeploymentNotFound","message":"m"}}`, transform.Error{Kind: transform.ErrNotFound, Code: "DeploymentNotFound"}},
 		{400, `{"error":{"message":"m","type":null,"code":"content_filter","innererror":{"code":"ResponsibleAIPolicyViolation"}}}`, transform.Error{Kind: transform.ErrContentPolicy, Code: "content_filter"}},
 		{413, `{"error":{"message":"m","type":"tokens","code":"rate_limit_exceeded"}}`, transform.Error{Kind: transform.ErrRateLimit, Type: "tokens", Code: "rate_limit_exceeded"}},
 		{400, `{"error":{"message":"m","code":"invalid_api_key"}}`, transform.Error{Kind: transform.ErrAuthentication, Code: "invalid_api_key"}},

@@ -16,6 +16,8 @@ type choiceDecoder struct {
 	block  int64 // of a reasoning part, by its number in reasoning_details
 	signed bool  // the reasoning part has what vouches for it and is whole
 
+	tags thinkTags
+
 	calls []callDecoder
 	early []detail // signatures of calls that have not begun
 }
@@ -52,8 +54,14 @@ func (c *choiceDecoder) delta(dst []transform.Delta, v jsonbytes.Value) ([]trans
 			thought.take(name, value)
 		}
 	}
-	dst = c.reasoning(dst, &thought)
+	before := len(dst)
+	if dst = c.reasoning(dst, &thought); len(dst) > before {
+		dst = c.flushTags(dst) // it comes in members of its own
+	}
 	dst = c.content(dst, content)
+	if nonEmpty(refusal) != nil || toolCalls.Len() > 0 || functionCall.Kind() == jsonbytes.Object {
+		dst = c.flushTags(dst)
+	}
 	if said := nonEmpty(refusal); said != nil {
 		c.begin(transform.PartRefusal)
 		dst = append(dst, transform.Delta{Kind: transform.DeltaRefusal, Choice: c.index, Part: c.part, Text: said})
@@ -102,6 +110,13 @@ func (c *choiceDecoder) content(dst []transform.Delta, v jsonbytes.Value) []tran
 }
 
 func (c *choiceDecoder) text(dst []transform.Delta, said transform.Literal) []transform.Delta {
+	thought, said := c.tags.take(said)
+	if thought != nil {
+		dst = c.thought(dst, thought, -1)
+	}
+	if said == nil {
+		return dst
+	}
 	c.begin(transform.PartText)
 	c.said = true
 	return append(dst, transform.Delta{Kind: transform.DeltaText, Choice: c.index, Part: c.part, Text: said})

@@ -10,7 +10,9 @@ import (
 
 // NewStreamDecoder reads the chunks of one stream, as any provider of this
 // format sends them.
-func (Codec) NewStreamDecoder() transform.StreamDecoder { return new(streamDecoder) }
+func (c Codec) NewStreamDecoder() transform.StreamDecoder {
+	return &streamDecoder{tags: c.profile().ThinkTags}
+}
 
 // What one stream may hold at most: OpenAI's limits are 128 each, and a
 // provider gone mad must not fill the memory.
@@ -27,6 +29,7 @@ var (
 )
 
 type streamDecoder struct {
+	tags        bool // reasoning may be tagged text
 	begun, done bool
 	broken      bool // by an error: [DONE] may follow and means nothing
 	cited       bool // the sources, which Perplexity repeats with each chunk
@@ -54,6 +57,9 @@ func (d *streamDecoder) Decode(dst []transform.Delta, name, data []byte) ([]tran
 		return dst, nil
 	case bytes.Equal(data, doneSentinel):
 		d.done = true
+		for i := range d.choices {
+			dst = d.choices[i].flushTags(dst)
+		}
 		return dst, nil
 	}
 	e, err := openEnvelope(data)
@@ -149,6 +155,7 @@ func (c *choiceDecoder) finish(dst []transform.Delta, finish jsonbytes.Value) ([
 		}
 	}
 	c.finished = true
+	dst = c.flushTags(dst)
 	reason = finishOf(reason, called)
 	return append(dst, transform.Delta{Kind: transform.DeltaFinish, Choice: c.index, Finish: reason}), nil
 }
@@ -177,5 +184,8 @@ func (d *streamDecoder) choiceAt(index int) *choiceDecoder {
 		return nil
 	}
 	d.choices = append(d.choices, choiceDecoder{index: index, part: -1})
+	if d.tags {
+		d.choices[len(d.choices)-1].tags.state = thinkBefore
+	}
 	return &d.choices[len(d.choices)-1]
 }

@@ -10,6 +10,15 @@ func (e *requestEncoder) tools() {
 	if choice.Allowed != nil && !e.family.openAI {
 		allowed = setOf(choice.Allowed)
 	}
+	forced := choice.Mode == transform.ToolsRequired || choice.Mode == transform.ToolsNamed
+	taken := e.takes("tools")
+	switch {
+	case choice.Mode == transform.ToolsNone && !(taken && e.choosable(choice.Mode)):
+		return // a model without tools calls none
+	case len(e.r.Tools) > 0 && !taken:
+		e.refuse("tools")
+		return
+	}
 	written := 0
 	for i := range e.r.Tools {
 		tool := &e.r.Tools[i]
@@ -28,17 +37,34 @@ func (e *requestEncoder) tools() {
 		e.tool(tool)
 	}
 	if written == 0 {
-		if choice.Mode == transform.ToolsRequired || choice.Mode == transform.ToolsNamed {
+		if forced {
 			e.refuse("tool_choice")
 		}
 		return
 	}
 	e.raw(`]`)
-	e.toolChoice()
-	if e.r.ParallelTools != nil {
-		e.raw(`,"parallel_tool_calls":`)
+	switch {
+	case e.choosable(choice.Mode):
+		e.toolChoice()
+	case forced:
+		e.refuse("tool_choice")
+	}
+	if e.r.ParallelTools != nil && e.begin("parallel_tool_calls") {
 		e.bool(*e.r.ParallelTools)
 	}
+}
+
+// choosable tells whether the provider has a word for a mode.
+func (e *requestEncoder) choosable(mode transform.ToolMode) bool {
+	switch {
+	case !e.takes("tool_choice"):
+		return false
+	case mode == transform.ToolsRequired:
+		return e.p.Choice == ChoiceAny
+	case mode == transform.ToolsNamed, mode == transform.ToolsNone:
+		return e.p.Choice != ChoiceAuto
+	}
+	return true
 }
 
 func (e *requestEncoder) tool(tool *transform.Tool) {
@@ -63,9 +89,13 @@ func (e *requestEncoder) tool(tool *transform.Tool) {
 	default: // some providers insist on it
 		e.raw(`,"parameters":{"type":"object","properties":{}}`)
 	}
-	if tool.Strict != nil && !tool.Custom {
+	switch {
+	case tool.Strict == nil || tool.Custom:
+	case !e.p.NoStrict:
 		e.raw(`,"strict":`)
 		e.bool(*tool.Strict)
+	case *tool.Strict:
+		e.lost.Drop(tool.At.Key("strict"))
 	}
 	e.raw(`}`)
 	if tool.Cache != nil {

@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/caddyllm/llmproxy/usage"
+)
+
+// Calls that are passed on without being understood: images, audio, moderations,
+// rerank, and completions of the old form. A JSON answer is read whole and
+// metered like any other; everything else is passed on as it comes.
+
+// isJSON tells whether an answer is read whole, or event by event.
+func (a *attempt) isJSON(h http.Header) bool {
+	switch mediaType(h) {
+	case "application/json":
+		return true
+	case "text/event-stream":
+		// The one stream among them whose end can be told.
+		return a.path == "/completions"
+	}
+	return false
+}
+
+var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+
+// relayBytes passes sound, images, text and other streams on as they come.
+func (a *attempt) relayBytes(ctx context.Context, response *http.Response) *failure {
+	contentType := response.Header["Content-Type"]
+	if len(contentType) != 1 || !isPassive(mediaType(response.Header)) {
+		return &failure{err: errUpstreamProtocol, verdict: ambiguous}
+	}
+	memory := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(memory)
+	control := http.NewResponseController(a.w)
+	for {
+		a.watch.expect(a.g.Limits.Idle, errStreamStalled)
+		n, err := response.Body.Read(*memory)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return a.brokenBytes(ctx, err)
+		}
+		a.watch.pause()
+		if !a.committed {
+			a.w.Header()["Cache-Control"] = headerNoCache
+			a.commit(http.StatusOK, contentType, -1)
+		}
+		if n > 0 {
+			failed := a.write((*memory)[:n])
+			if failed == nil {
+				failed = control.Flush()
+			}
+			if failed != nil {
+				a.record.Ending, a.record.Error = usage.ClientGone, errClientGone.Class()
+				return nil
+			}
+		}
+		if err != nil {
+			a.record.Ending = usage.Complete
+			return nil
+		}
+	}
+}
+
+// brokenBytes ends an answer that broke off. What has no place for an error is cut,
+// so that the client sees that it is not whole.
+func (a *attempt) brokenBytes(ctx context.Context, err error) *failure {
+	if !a.committed {
+		return a.sendFailure(ctx, err)
+	}
+	if a.r.Context().Err() != nil {
+		a.record.Ending, a.record.Error = usage.ClientGone, errClientGone.Class()
+		return nil
+	}
+	a.record.Ending, a.record.Error, a.record.Cause = usage.Broken, errStreamBroken.Class(), err.Error()
+	panic(http.ErrAbortHandler)
+}
+
+// isPassive tells the media that a browser does not take for a page under the
+// gateway's own origin.
+func isPassive(media string) bool {
+	switch media {
+	case "application/octet-stream", "application/ogg", "text/event-stream", "text/plain", "text/vtt", "application/x-subrip":
+		return true
+	}
+	return strings.HasPrefix(media, "audio/") || strings.HasPrefix(media, "image/") && media != "image/svg+xml" || strings.HasPrefix(media, "video/")
+}

@@ -1,0 +1,87 @@
+package cohere
+
+import (
+	"encoding/base64"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// place prepares media: an image stays one, a file of text gets its text. It is
+// false for what the format has no form for.
+func (e *encoder) place(part *transform.Part) bool {
+	m := &part.Media
+	switch {
+	case part.Kind == transform.PartImage, part.Kind == transform.PartFile && strings.HasPrefix(m.Type, "image/"):
+		part.Kind = transform.PartImage
+		switch m.Detail {
+		case "", "auto", "low", "high":
+		default:
+			e.lost.Drop(part.At.Key("detail"))
+			m.Detail = ""
+		}
+		return len(m.Data) > 0 && m.Type != "" || isURL(m.URL)
+	case part.Kind != transform.PartFile || len(m.Data) == 0 || !isText(m.Type):
+		return false
+	}
+	text, err := base64.StdEncoding.AppendDecode(nil, m.Data)
+	if err != nil || !utf8.Valid(text) {
+		return false
+	}
+	part.Text = jsonbytes.AppendBytes(nil, text)
+	return true
+}
+
+func isURL(url string) bool {
+	return strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")
+}
+
+func isText(mime string) bool {
+	return strings.HasPrefix(mime, "text/") || mime == "application/json"
+}
+
+func (e *encoder) image(m *transform.Media) {
+	e.raw(`{"type":"image_url","image_url":{"url":`)
+	if len(m.Data) > 0 {
+		e.raw(`"data:`)
+		mime := jsonbytes.AppendString(nil, m.Type)
+		e.value(mime[1 : len(mime)-1])
+		e.raw(`;base64,`)
+		data := jsonbytes.AppendBytes(nil, m.Data)
+		e.value(data[1:])
+	} else {
+		e.string(m.URL)
+	}
+	if m.Detail != "" {
+		e.key("detail")
+		e.string(m.Detail)
+	}
+	e.raw("}}")
+}
+
+// documents writes the client's documents and the text files of the conversation.
+func (e *encoder) documents() {
+	if e.extra.documents.Len() == 0 && len(e.files) == 0 {
+		return
+	}
+	e.key("documents")
+	e.raw("[")
+	for _, document := range e.extra.documents.Elements() {
+		e.comma()
+		e.value(document)
+	}
+	for i := range e.files {
+		e.comma()
+		e.raw(`{"data":{`)
+		if name := e.files[i].Media.Name; name != "" {
+			e.key("title")
+			e.string(name)
+		}
+		e.key("text")
+		e.value(e.files[i].Text)
+		e.raw("}}")
+	}
+	e.raw("]")
+}

@@ -1,0 +1,48 @@
+package cohere
+
+import (
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+func (e *encoder) wantsJSON() bool {
+	kind := e.r.Output.Kind
+	return kind == transform.OutputJSON || kind == transform.OutputSchema
+}
+
+// output writes the form that the text must have. The API has none for answers
+// that may call tools or cite documents.
+func (e *encoder) output() {
+	if !e.wantsJSON() {
+		return
+	}
+	if len(e.tools) > 0 || e.extra.documents.Len() > 0 {
+		e.refuse("response_format")
+		return
+	}
+	out := &e.r.Output
+	e.key("response_format")
+	e.raw(`{"type":"json_object"`)
+	if out.Kind == transform.OutputSchema && out.Schema.Kind() == jsonbytes.Object {
+		e.schema(out)
+	}
+	e.raw("}")
+}
+
+func (e *encoder) schema(out *transform.Output) {
+	at := root.Key("response_format")
+	schema := at.Key("json_schema")
+	if !isObject(out.Schema) {
+		e.lost.Refuse(schema.Key("schema"))
+		return
+	}
+	text, exact, _ := strictSchema(out.Schema)
+	e.key("json_schema")
+	e.value(text)
+	if !exact {
+		e.lost.Drop(schema.Key("schema"))
+	}
+	if !empty(out.Description) {
+		e.lost.Drop(schema.Key("description"))
+	}
+}

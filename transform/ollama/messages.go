@@ -1,0 +1,251 @@
+package ollama
+
+import (
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// messages writes the conversation, and tells whether there was anything to write.
+func (e *encoder) messages() bool {
+	e.key("messages")
+	e.raw("[")
+	begin := len(e.dst)
+	turns := e.r.Turns
+	for i := 0; i < len(turns); {
+		turn, next := &turns[i], i+1
+		switch turn.Role {
+		case transform.RoleTool:
+			e.result(turn)
+		case transform.RoleAssistant:
+			// Results must follow the message with their calls.
+			for next < len(turns) && turns[next].Role == transform.RoleAssistant {
+				next++
+			}
+			e.assistant(turns[i:next])
+		case transform.RoleUser:
+			e.open("user")
+			e.content(e.sayable(turn.Parts, true))
+			e.raw("}")
+		default:
+			if parts := e.sayable(turn.Parts, false); len(parts) > 0 {
+				e.open("system")
+				e.content(parts)
+				e.raw("}")
+			}
+		}
+		for ; i < next; i++ {
+			if turns[i].Name != "" {
+				e.lost.Drop(turns[i].At.Key("name"))
+			}
+		}
+	}
+	written := len(e.dst) > begin
+	e.raw("]")
+	return written
+}
+
+func (e *encoder) open(role string) {
+	e.comma()
+	e.raw(`{"role":"`)
+	e.raw(role)
+	e.raw(`"`)
+}
+
+// sayable are the parts that can be told: texts, files as far as they are text,
+// and data of images and sounds. What cannot is reported.
+func (e *encoder) sayable(parts []transform.Part, media bool) []transform.Part {
+	var list []transform.Part
+	for i := range parts {
+		part := parts[i]
+		if part.Cache != nil {
+			e.lost.Drop(part.At.Key("cache_control"))
+		}
+		switch part.Kind {
+		case transform.PartText, transform.PartRefusal:
+			part.Kind = transform.PartText
+			if !empty(part.Text) {
+				list = append(list, part)
+			}
+		case transform.PartReasoning, transform.PartCitation:
+			e.lost.Drop(part.At)
+		default:
+			if !media || !e.place(&part) {
+				e.lost.Refuse(part.At)
+				continue
+			}
+			list = append(list, part)
+		}
+	}
+	return list
+}
+
+// place prepares media: data becomes an image, for models that hear take sounds
+// as such too, and a file of text that text. The server fetches nothing.
+func (e *encoder) place(part *transform.Part) bool {
+	m := &part.Media
+	mime := m.Type
+	switch {
+	case len(m.Data) == 0:
+		return false
+	case part.Kind == transform.PartImage, part.Kind == transform.PartAudio,
+		part.Kind == transform.PartFile && strings.HasPrefix(mime, "image/"):
+		part.Kind = transform.PartImage
+		if m.Detail != "" && m.Detail != "auto" {
+			e.lost.Drop(part.At.Key("detail"))
+		}
+		return true
+	case part.Kind != transform.PartFile || !strings.HasPrefix(mime, "text/") && mime != "application/json":
+		return false
+	}
+	text, err := base64.StdEncoding.AppendDecode(nil, m.Data)
+	if err != nil || !utf8.Valid(text) {
+		return false
+	}
+	part.Kind, part.Text = transform.PartText, jsonbytes.AppendBytes(nil, text)
+	return true
+}
+
+// content writes the texts of a message as one, and its images.
+func (e *encoder) content(parts []transform.Part) {
+	e.texts("content", parts)
+	images := false
+	for i := range parts {
+		if parts[i].Kind != transform.PartImage {
+			continue
+		}
+		if !images {
+			e.key("images")
+			e.raw("[")
+		}
+		images = true
+		e.comma()
+		e.dst = jsonbytes.AppendBytes(e.dst, parts[i].Media.Data)
+	}
+	if images {
+		e.raw("]")
+	}
+}
+
+func (e *encoder) texts(name string, parts []transform.Part) {
+	e.key(name)
+	e.raw(`"`)
+	first := true
+	for i := range parts {
+		if parts[i].Kind == transform.PartImage {
+			continue
+		}
+		if !first {
+			e.raw(`\n\n`)
+		}
+		first = false
+		e.value(parts[i].Text[1 : len(parts[i].Text)-1])
+	}
+	e.raw(`"`)
+}
+
+// assistant writes what the model said in one message.
+func (e *encoder) assistant(turns []transform.Turn) {
+	var thoughts, texts, calls []transform.Part
+	for i := range turns {
+		for j := range turns[i].Parts {
+			part := &turns[i].Parts[j]
+			switch part.Kind {
+			case transform.PartToolCall:
+				if part.Cache != nil {
+					e.lost.Drop(part.At.Key("cache_control"))
+				}
+				calls = append(calls, *part)
+			case transform.PartReasoning:
+				// What another vendor vouches for is that vendor's.
+				if empty(part.Text) || part.Opaque.Kind != transform.OpaqueNone {
+					e.lost.Drop(part.At)
+				} else {
+					thoughts = append(thoughts, *part)
+				}
+			default:
+				texts = append(texts, e.sayable(turns[i].Parts[j:j+1], false)...)
+			}
+		}
+	}
+	if len(thoughts)+len(texts)+len(calls) == 0 {
+		return
+	}
+	e.open("assistant")
+	e.content(texts)
+	if len(thoughts) > 0 {
+		e.texts("thinking", thoughts)
+	}
+	if len(calls) > 0 {
+		e.calls(calls)
+	}
+	e.raw("}")
+}
+
+func (e *encoder) calls(calls []transform.Part) {
+	e.key("tool_calls")
+	e.raw("[")
+	for i := range calls {
+		call := &calls[i].Call
+		e.comma()
+		e.raw("{")
+		if call.ID != "" {
+			e.key("id")
+			e.string(call.ID)
+		}
+		e.key("function")
+		e.raw(`{"index":`)
+		e.dst = strconv.AppendInt(e.dst, int64(i), 10)
+		e.raw(`,"name":`)
+		e.string(call.Name)
+		e.raw(`,"arguments":`)
+		e.arguments(call)
+		e.raw("}}")
+	}
+	e.raw("]")
+}
+
+// arguments must be an object: free text and what a model that was cut short
+// left are wrapped.
+func (e *encoder) arguments(call *transform.ToolCall) {
+	name := "arguments"
+	if call.Custom {
+		name = "input"
+	} else {
+		switch v := jsonbytes.Parse(call.Arguments); {
+		case v == nil:
+			e.raw("{}")
+			return
+		case v.Kind() == jsonbytes.Object && jsonbytes.Check(v, 0) == nil:
+			e.dst = jsonbytes.AppendCompact(e.dst, v)
+			return
+		}
+	}
+	e.raw("{")
+	e.key(name)
+	e.dst = jsonbytes.AppendBytes(e.dst, call.Arguments)
+	e.raw("}")
+}
+
+// result writes the result of a call, which the server finds by the tool's name.
+func (e *encoder) result(turn *transform.Turn) {
+	parts := e.sayable(turn.Parts, true)
+	if turn.IsError {
+		parts = append([]transform.Part{{Text: transform.Literal(`"Error:"`)}}, parts...)
+	}
+	e.open("tool")
+	e.content(parts)
+	if turn.ToolName != "" {
+		e.key("tool_name")
+		e.string(turn.ToolName)
+	}
+	if turn.CallID != "" {
+		e.key("tool_call_id")
+		e.string(turn.CallID)
+	}
+	e.raw("}")
+}

@@ -1,0 +1,262 @@
+package responses
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/openai"
+)
+
+// requestEncoder writes one request. The same request gives the same bytes:
+// providers cache prompts by their beginning.
+type requestEncoder struct {
+	dst    []byte
+	r      *transform.Request
+	to     transform.Target
+	family openai.Family
+	lost   *transform.Losses
+	root   transform.Path
+
+	items  int
+	custom map[string]bool // the ids of calls to custom tools
+	// thoughts wait for the item that they led to: without it they are refused.
+	thoughts []*transform.Part
+}
+
+// AppendRequest writes a Responses request. Target.Vendor tells OpenAI itself,
+// whose models refuse what they do not take, from servers that only resemble
+// it. It does not fail: what cannot be carried is reported.
+func (Codec) AppendRequest(dst []byte, r *transform.Request, to transform.Target, lost *transform.Losses) ([]byte, error) {
+	e := newRequestEncoder(dst, r, to, lost)
+	e.prompt()
+	e.sampling()
+	e.account()
+	e.rest()
+	e.include()
+	if r.Leftover("store") == nil {
+		e.raw(`,"store":false`) // the default here, other than in any other format, is to keep answers
+	}
+	if to.Stream {
+		e.raw(`,"stream":true`)
+	}
+	e.raw(`}`)
+	return e.dst, nil
+}
+
+// AppendCountRequest writes what of a request is counted.
+func (Codec) AppendCountRequest(dst []byte, r *transform.Request, to transform.Target, lost *transform.Losses) ([]byte, error) {
+	e := newRequestEncoder(dst, r, to, lost)
+	e.prompt()
+	e.raw(`}`)
+	return e.dst, nil
+}
+
+func newRequestEncoder(dst []byte, r *transform.Request, to transform.Target, lost *transform.Losses) *requestEncoder {
+	return &requestEncoder{dst: dst, r: r, to: to, family: openai.FamilyOf(to), lost: lost, custom: map[string]bool{}}
+}
+
+// prompt writes what the model sees.
+func (e *requestEncoder) prompt() {
+	e.raw(`{"model":`)
+	e.quote(e.to.Model)
+	e.conversation()
+	e.tools()
+	e.text()
+	e.reasoning()
+}
+
+func (e *requestEncoder) raw(s string)                { e.dst = append(e.dst, s...) }
+func (e *requestEncoder) value(v []byte)              { e.dst = append(e.dst, v...) }
+func (e *requestEncoder) quote(s string)              { e.dst = jsonbytes.AppendString(e.dst, s) }
+func (e *requestEncoder) drop(name string)            { e.lost.Drop(e.root.Key(name)) }
+func (e *requestEncoder) refuse(name string)          { e.lost.Refuse(e.root.Key(name)) }
+func (e *requestEncoder) member(name, v string)       { e.raw(name); e.quote(v) }
+func (e *requestEncoder) number(name string, n int64) { e.raw(name); e.dst = appendInt(e.dst, n) }
+
+// text writes {format, verbosity}.
+func (e *requestEncoder) text() {
+	verbosity := e.r.Leftover("verbosity")
+	format := e.r.Output.Kind == transform.OutputJSON || e.r.Output.Kind == transform.OutputSchema
+	if !format && verbosity == nil {
+		return
+	}
+	e.raw(`,"text":{`)
+	if format {
+		e.raw(`"format":`)
+		e.dst = appendFormat(e.dst, &e.r.Output)
+	}
+	if verbosity != nil {
+		if format {
+			e.raw(`,`)
+		}
+		e.raw(`"verbosity":`)
+		e.value(verbosity)
+	}
+	e.raw(`}`)
+}
+
+func appendFormat(dst []byte, out *transform.Output) []byte {
+	switch out.Kind {
+	case transform.OutputJSON:
+		return append(dst, `{"type":"json_object"}`...)
+	case transform.OutputSchema:
+	default:
+		return append(dst, `{"type":"text"}`...)
+	}
+	dst = append(dst, `{"type":"json_schema","name":`...)
+	if out.Name == "" {
+		dst = append(dst, `"response"`...)
+	} else {
+		dst = jsonbytes.AppendString(dst, out.Name)
+	}
+	if out.Description != nil {
+		dst = append(dst, `,"description":`...)
+		dst = append(dst, out.Description...)
+	}
+	dst = append(dst, `,"schema":`...)
+	if out.Schema == nil {
+		dst = append(dst, `{}`...)
+	} else {
+		dst = append(dst, out.Schema...)
+	}
+	if out.Strict != nil {
+		dst = append(dst, `,"strict":`...)
+		dst = strconv.AppendBool(dst, *out.Strict)
+	}
+	return append(dst, '}')
+}
+
+// reasoning writes {effort, summary}.
+func (e *requestEncoder) reasoning() {
+	wish := e.r.Reasoning.Effort
+	if wish == "" && e.r.Reasoning.Budget > 0 {
+		wish = openai.EffortOfBudget(e.r.Reasoning.Budget, e.r.Sampling.MaxTokens)
+	}
+	effort := e.family.Effort(wish)
+	if wish != "" && effort == "" && wish != "none" {
+		e.drop("reasoning_effort")
+	}
+	summary := e.r.Reasoning.Summary && (e.family.Reasons() || !e.family.OpenAI()) && effort != "none"
+	if effort == "" && !summary {
+		return
+	}
+	e.raw(`,"reasoning":{`)
+	if effort != "" {
+		e.member(`"effort":`, effort)
+	}
+	if summary {
+		if effort != "" {
+			e.raw(`,`)
+		}
+		e.raw(`"summary":"auto"`)
+	}
+	e.raw(`}`)
+}
+
+// samples tells whether the model takes sampling parameters.
+func (e *requestEncoder) samples() bool { return e.family.Samples(e.r.Reasoning.Effort) }
+
+func (e *requestEncoder) sampling() {
+	s := &e.r.Sampling
+	const least = 16 // what OpenAI takes
+	if s.MaxTokens > 0 {
+		e.number(`,"max_output_tokens":`, max(s.MaxTokens, least))
+	}
+	e.parameter("temperature", s.Temperature, !e.samples(), "1")
+	e.parameter("top_p", s.TopP, !e.samples(), "1")
+	e.parameter("frequency_penalty", s.FrequencyPenalty, e.to.Vendor == transform.VendorOpenAI, "0")
+	e.parameter("presence_penalty", s.PresencePenalty, e.to.Vendor == transform.VendorOpenAI, "0")
+	e.parameter("seed", s.Seed, true, "")
+	e.parameter("top_k", s.TopK, true, "")
+	if s.N > 1 {
+		e.refuse("n")
+	}
+	if len(s.Stop) > 0 {
+		e.drop("stop")
+	}
+	switch {
+	case e.r.Logprobs && !e.samples():
+		e.drop("logprobs")
+	case e.r.Logprobs && e.r.TopLogprobs > 0:
+		e.number(`,"top_logprobs":`, int64(e.r.TopLogprobs))
+	}
+}
+
+// parameter writes a number, or leaves it out where it is refused; what the
+// default would do anyway is not lost.
+func (e *requestEncoder) parameter(name string, v jsonbytes.Value, refused bool, usual string) {
+	switch {
+	case v == nil:
+	case !refused:
+		e.raw(`,"` + name + `":`)
+		e.value(v)
+	case string(v) != usual:
+		e.drop(name)
+	}
+}
+
+// include asks for what answers do not hold by themselves.
+func (e *requestEncoder) include() {
+	logprobs := e.r.Logprobs && e.samples()
+	switch {
+	case e.family.Reasons() && logprobs:
+		e.raw(`,"include":["reasoning.encrypted_content","message.output_text.logprobs"]`)
+	case e.family.Reasons():
+		e.raw(`,"include":["reasoning.encrypted_content"]`)
+	case logprobs:
+		e.raw(`,"include":["message.output_text.logprobs"]`)
+	}
+}
+
+// account writes who asks and how fast it must go.
+func (e *requestEncoder) account() {
+	if user := e.r.User; user != "" {
+		const most = 64 // OpenAI's limit for both
+		if len(user) > most {
+			sum := sha256.Sum256([]byte(user))
+			user = hex.EncodeToString(sum[:])
+		}
+		if e.family.OpenAI() {
+			e.member(`,"safety_identifier":`, user)
+			if e.r.Leftover("prompt_cache_key") == nil {
+				e.member(`,"prompt_cache_key":`, user)
+			}
+		} else {
+			e.member(`,"user":`, user)
+		}
+	}
+	switch tier := e.r.ServiceTier; {
+	case tier == "":
+	case e.family.OpenAI():
+		e.member(`,"service_tier":`, tier)
+	case tier != "auto" && tier != "default":
+		e.drop("service_tier")
+	}
+}
+
+// rest writes the members that this format shares with no other, or only with
+// Chat Completions.
+func (e *requestEncoder) rest() {
+	for _, m := range e.r.Rest {
+		switch m.Name {
+		case "metadata", "store", "truncation", "moderation", "max_tool_calls", "context_management",
+			"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
+			"previous_response_id", "conversation", "prompt":
+		case "verbosity", "web_search_options":
+			continue // written elsewhere
+		case "modalities", "audio", "cachedContent", "cached_content", "mcp_servers":
+			e.refuse(m.Name) // a spoken answer, a part of the conversation, tools
+			continue
+		default:
+			e.drop(m.Name)
+			continue
+		}
+		e.raw(`,`)
+		e.quote(m.Name)
+		e.raw(`:`)
+		e.value(m.Value)
+	}
+}
