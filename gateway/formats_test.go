@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -358,5 +360,56 @@ func TestLastWordsOfAFailedResponseArePassedOn(t *testing.T) {
 		if r := g.record(t); r.Ending == usage.Complete || r.Error != "server_error" {
 			t.Errorf("record is %+v", r)
 		}
+	}
+}
+
+func TestArraysAreClosedHoweverTheyEnd(t *testing.T) {
+	const first = `[{"candidates":[{"content":{"parts":[{"text":"one"}],"role":"model"},"index":0}]}`
+	const last = ",\r\n" + `{"candidates":[{"content":{"parts":[{"text":" two"}],"role":"model"},"finishReason":"STOP","index":0}]}`
+	for name, test := range map[string]struct {
+		reply  testllm.Reply
+		ending usage.Ending
+	}{
+		"whole":             {testllm.Reply{RawEvents: []string{first, last, "\r\n]"}}, usage.Complete},
+		"without its end":   {testllm.Reply{RawEvents: []string{first, last}}, usage.Complete},
+		"broken off":        {testllm.Reply{RawEvents: []string{first}}, usage.Broken},
+		"cut in an element": {testllm.Reply{RawEvents: []string{first, last[:30]}}, usage.Broken},
+		"with an error":     {testllm.Reply{RawEvents: []string{first, `,{"error":{"code":503,"message":"sorry","status":"UNAVAILABLE"}}`, "]"}}, usage.Broken},
+		"error and no end":  {testllm.Reply{RawEvents: []string{first, `,{"error":{"code":503,"message":"sorry","status":"UNAVAILABLE"}}`}}, usage.Broken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, srv := vendors(t, nil)
+			test.reply.ContentType, test.reply.StallAfter = "application/json", 1
+			srv.Script(test.reply)
+			response, err := g.open(t.Context(), http.MethodPost, "/v1beta/models/google/gemini-3-pro:streamGenerateContent", `{"contents":[{"parts":[{"text":"hi"}]}]}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body := make([]byte, len(first))
+			if _, err := io.ReadFull(response.Body, body); err != nil {
+				t.Fatal(err)
+			}
+			srv.Release()
+			rest, err := io.ReadAll(response.Body)
+			body = append(body, rest...)
+			var frames []struct{ Error *struct{ Message string } }
+			if err := errors.Join(err, json.Unmarshal(body, &frames)); err != nil {
+				t.Errorf("%q: %v", body, err)
+			} else if failed := frames[len(frames)-1].Error != nil; failed != (test.ending == usage.Broken) {
+				t.Errorf("the stream is %q", body)
+			}
+			equal(t, "ending", g.record(t).Ending, test.ending)
+		})
+	}
+}
+
+func TestBlankLinesThatComeInPiecesAreKept(t *testing.T) {
+	const event = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"hi\"}],\"role\":\"model\"},\"finishReason\":\"STOP\",\"index\":0}]}\r\n\r\n"
+	for _, size := range []int{1, len(event) - 1, len(event) - 2, len(event) - 3} {
+		g, srv := vendors(t, nil)
+		srv.Script(testllm.Reply{RawEvents: []string{event}, WritesOf: size})
+		got := g.do(t, http.MethodPost, "/v1beta/models/google/gemini-3-pro:streamGenerateContent?alt=sse", `{"contents":[{"parts":[{"text":"hi"}]}]}`)
+		equal(t, "stream", got.body, event)
 	}
 }

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"bytes"
+
 	"github.com/caddyllm/llmproxy/internal/sse"
 	"github.com/caddyllm/llmproxy/transform"
 )
@@ -10,7 +12,7 @@ func (a *attempt) passage() passage {
 		return &untouched{
 			inspector: a.endpoint.Codec.NewStreamInspector(),
 			codec:     a.client, requestID: a.record.RequestID,
-			hideUsage: !a.routing.includeUsage,
+			hideUsage: !a.routing.includeUsage, unclosed: a.endpoint.Framing == transform.FramingArray,
 		}
 	}
 	return &translated{
@@ -28,11 +30,14 @@ type untouched struct {
 	codec     transform.ClientCodec
 	requestID string
 	hideUsage bool
+	// unclosed tells that the stream is an array whose end has not come yet.
+	unclosed bool
 }
 
 func (p *untouched) take(out []byte, e *sse.Event) ([]byte, transform.Sign, error) {
-	if e.Data == nil {
-		return append(out, e.Raw...), transform.Sign{}, nil // a comment
+	if e.Data == nil { // a comment, or the end of an array
+		p.unclosed = p.unclosed && bytes.IndexByte(e.Raw, ']') < 0
+		return append(out, e.Raw...), transform.Sign{}, nil
 	}
 	sign, err := p.inspector.Inspect(e.Name, e.Data)
 	if err != nil || sign.UsageOnly && p.hideUsage {
@@ -41,7 +46,12 @@ func (p *untouched) take(out []byte, e *sse.Event) ([]byte, transform.Sign, erro
 	return append(out, e.Raw...), sign, nil
 }
 
-func (p *untouched) end(out []byte) []byte { return out }
+func (p *untouched) end(out []byte) []byte {
+	if p.unclosed {
+		out = append(out, ']') // the provider ended its answer, but not the array
+	}
+	return out
+}
 
 func (p *untouched) fail(out []byte, e *transform.Error) []byte {
 	return p.codec.AppendStreamError(out, e, p.requestID)
@@ -53,7 +63,7 @@ func (p *untouched) summary() transform.Summary { return p.inspector.Summary() }
 // saidItself is the passage of a stream whose error has been passed on already.
 type saidItself struct{ passage }
 
-func (saidItself) fail(out []byte, _ *transform.Error) []byte { return out }
+func (p saidItself) fail(out []byte, _ *transform.Error) []byte { return p.end(out) }
 
 // translated decodes events into deltas and writes these in the client's format.
 type translated struct {

@@ -123,7 +123,11 @@ func (r *relay) passLastWords(body io.Reader, read error) {
 	r.watch.expect(lastWords, errStreamStalled)
 	for {
 		for event, ok := r.in.Next(); ok && r.mayPass(event.Raw); event, ok = r.in.Next() {
-			r.out = append(r.out, event.Raw...)
+			if event.Data == nil {
+				r.out, _, _ = r.take(r.out, &event)
+			} else {
+				r.out = append(r.out, event.Raw...)
+			}
 		}
 		if read != nil || len(r.out) >= maxHeld {
 			return
@@ -189,7 +193,11 @@ func (r *relay) takeEvent(event *sse.Event) (content bool) {
 // readEnd judges the end of the provider's bytes. What it did not end well, it
 // did not end.
 func (r *relay) readEnd(ctx context.Context, err error) *transform.Error {
-	if tail, ok := r.in.Tail(); ok && errors.Is(err, io.EOF) && wholeData(tail.Data) {
+	switch tail, ok := r.in.Tail(); {
+	case !errors.Is(err, io.EOF):
+	case !ok && r.same:
+		r.out = append(r.out, tail.Raw...) // the rest of a blank line that came in two pieces
+	case ok && wholeData(tail.Data):
 		r.takeEvent(&tail) // some providers leave out the last blank line
 		r.torn = r.same
 	}

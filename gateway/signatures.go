@@ -11,26 +11,32 @@ import (
 // their format has no member for, so the gateway keeps it for them, by the id
 // of the tool call, until the loop goes on.
 
-// recall puts back what the client could not carry.
+// recall puts back what the client could not carry. What a client of Chat
+// Completions returns of signed reasoning may be a part of it: SDKs that gather a
+// stream keep the last element of a list that they do not know.
 func (c *call) recall(r *transform.Request) {
 	if c.g.Memory == nil {
 		return
 	}
 	for t := range r.Turns {
 		turn := &r.Turns[t]
-		if turn.Role != transform.RoleAssistant || slices.ContainsFunc(turn.Parts, isSignedReasoning) {
+		if turn.Role != transform.RoleAssistant || c.client.Format() != transform.OpenAIChat && slices.ContainsFunc(turn.Parts, isSignedReasoning) {
 			continue
 		}
 		var reasoning []transform.Part
 		for p := range turn.Parts {
 			part := &turn.Parts[p]
-			if part.Kind != transform.PartToolCall || part.Opaque.Kind != transform.OpaqueNone {
+			if part.Kind != transform.PartToolCall {
 				continue
 			}
-			if kept := c.g.Memory.Find(c.memoryKey(part.Call.ID)); kept != nil {
-				part.Opaque = kept.Call
-				reasoning = append(reasoning, kept.Reasoning...)
+			kept := c.g.Memory.Find(c.memoryKey(part.Call.ID))
+			if kept == nil {
+				continue
 			}
+			if part.Opaque.Kind == transform.OpaqueNone {
+				part.Opaque = kept.Call
+			}
+			reasoning = append(reasoning, kept.Reasoning...)
 		}
 		if len(reasoning) > 0 {
 			spoken := slices.DeleteFunc(turn.Parts, func(p transform.Part) bool { return p.Kind == transform.PartReasoning })

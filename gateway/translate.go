@@ -106,22 +106,7 @@ func (a *attempt) encode(out *buffer) (lost transform.Losses, err error) {
 	default:
 		out.bytes, err = a.endpoint.Codec.AppendRequest(out.bytes, a.decoded.chat, to, &lost)
 	}
-	a.spell(&lost)
 	return lost, err
-}
-
-// spell tells losses by the names that the client has for them.
-func (c *call) spell(lost *transform.Losses) {
-	speller, ok := c.client.(transform.Speller)
-	if !ok {
-		return
-	}
-	spelling := speller.Spelling()
-	for _, list := range [...][]string{lost.Dropped, lost.Refused} {
-		for i := range list {
-			list[i] = spelling.Pointer(list[i])
-		}
-	}
 }
 
 // complete adds to a translated request what the provider wants beside its

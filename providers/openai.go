@@ -34,7 +34,7 @@ type OpenAICompatible struct {
 	codec, vectors     openai.Codec
 	edits, vectorEdits Edits
 	chat, responses    *url.URL
-	embeddings         *url.URL
+	count, embeddings  *url.URL
 }
 
 // openAIForward names header fields that mean something to OpenAI's API.
@@ -59,6 +59,7 @@ func (p *OpenAICompatible) Provision(ctx caddy.Context) error {
 	}
 	p.chat = p.Join("/chat/completions")
 	p.responses = p.Join("/responses")
+	p.count = p.Join("/responses/input_tokens")
 	p.embeddings = p.Join("/embeddings")
 	p.edits = Edits{AskUsage: true}
 	if profile := p.preset.Profile; profile != nil {
@@ -79,6 +80,14 @@ func (p *OpenAICompatible) Chat(call Call) Endpoint {
 		e.URL, e.Codec, e.Edits = p.responses, responses.Codec{}, nil
 	}
 	return e
+}
+
+// CountTokens is POST {base_url}/responses/input_tokens, which only OpenAI has.
+func (p *OpenAICompatible) CountTokens(Call) (Endpoint, bool) {
+	if p.preset.Responses != prefersResponses || p.API == APIChat {
+		return Endpoint{}, false
+	}
+	return Endpoint{URL: p.count, Codec: responses.Codec{}, Vendor: transform.VendorOpenAI, Forward: openAIForward}, true
 }
 
 // Embeddings is POST {base_url}/embeddings, whose format all these vendors share.
@@ -121,6 +130,7 @@ var (
 	_ Provider              = (*OpenAICompatible)(nil)
 	_ Embedder              = (*OpenAICompatible)(nil)
 	_ Forwarder             = (*OpenAICompatible)(nil)
+	_ TokenCounter          = (*OpenAICompatible)(nil)
 	_ Keyless               = (*OpenAICompatible)(nil)
 	_ Discoverable          = (*OpenAICompatible)(nil)
 	_ caddy.Provisioner     = (*OpenAICompatible)(nil)

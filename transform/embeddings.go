@@ -21,6 +21,8 @@ type EmbeddingRequest struct {
 	Single bool
 	// Rest is as of [Request].
 	Rest []Member
+	// Places are as of [Request].
+	Places
 }
 
 // EmbeddingResponse is the vectors, in the order of the inputs.

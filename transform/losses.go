@@ -48,8 +48,13 @@ type Losses struct {
 // maxLosses bounds the report: a hostile request may have a million unknown members.
 const maxLosses = 64
 
-// Drop reports that something advisory was left out.
-func (l *Losses) Drop(at Path) { l.add(&l.Dropped, at.Pointer()) }
+// Drop reports that something advisory was left out. What has no place was not
+// said by the client, and is not lost.
+func (l *Losses) Drop(at Path) {
+	if at != (Path{}) {
+		l.add(&l.Dropped, at.Pointer())
+	}
+}
 
 // Refuse reports that something essential cannot be carried.
 func (l *Losses) Refuse(at Path) {
@@ -62,24 +67,4 @@ func (l *Losses) add(list *[]string, pointer string) {
 	if len(*list) < maxLosses && !slices.Contains(*list, pointer) {
 		*list = append(*list, pointer)
 	}
-}
-
-// Spelling says where a client's format has what encoders report by the name of
-// Chat Completions' member: stop is /stop_sequences in Anthropic's. Members that
-// have the same name are left out.
-type Spelling map[string]string
-
-// Pointer is the place in the client's own request of what an encoder reported.
-func (s Spelling) Pointer(pointer string) string {
-	name, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
-	if own, ok := s[name]; ok {
-		return own
-	}
-	return pointer
-}
-
-// Speller is implemented by client codecs of formats whose members have other
-// names than those of Chat Completions.
-type Speller interface {
-	Spelling() Spelling
 }

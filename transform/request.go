@@ -31,6 +31,8 @@ type Request struct {
 	// which they came. An encoder takes what its format knows under the same
 	// name and meaning, and reports every other as lost: see [Request.Leftover].
 	Rest []Member
+	// Places are where the client says things, for loss reports.
+	Places
 }
 
 // Member is a top-level request member kept as its sender wrote it.
@@ -63,6 +65,8 @@ type Turn struct {
 	CallID   string
 	ToolName string
 	IsError  bool
+	// CallAt is where CallID stood, for loss reports.
+	CallAt Path
 
 	// At is where the turn stood in the client's request, for loss reports.
 	At Path
@@ -135,6 +139,9 @@ type Media struct {
 	Name   string
 	// Detail is OpenAI's wish for an image's resolution: low, high, auto.
 	Detail string
+
+	// NameAt and DetailAt are where those two stood, for loss reports.
+	NameAt, DetailAt Path
 }
 
 // Opaque is a piece of an answer that only its vendor can read.
@@ -146,6 +153,8 @@ type Opaque struct {
 	ID string
 	// Data is a JSON string's literal.
 	Data Literal
+	// At is where the piece stood in the client's request, for loss reports.
+	At Path
 }
 
 // OpaqueKind tells opaque pieces apart.
@@ -164,6 +173,8 @@ const (
 type CacheMark struct {
 	// TTL is 5m, 1h or empty for the provider's own.
 	TTL string
+	// At is where the mark stood in the client's request, for loss reports.
+	At Path
 }
 
 // Tool is something that the model may call.
@@ -172,7 +183,10 @@ type Tool struct {
 	Description Literal
 	// Schema is the JSON Schema of its arguments, nil for a tool without any.
 	Schema jsonbytes.Value
-	Strict *bool
+	// Strict is nil where it was left to the provider; StrictAt is zero where
+	// nothing was said and the client's format takes that for true.
+	Strict   *bool
+	StrictAt Path
 	// Custom tells that the tool takes free text; Grammar limits it, if not nil.
 	Custom  bool
 	Grammar jsonbytes.Value
@@ -184,7 +198,9 @@ type Tool struct {
 	// Anthropic's do anyway.
 	Eager bool
 	Cache *CacheMark
-	At    Path
+	// At is where the object that holds the name stood in the client's request,
+	// SchemaAt where the schema did, for loss reports.
+	At, SchemaAt Path
 }
 
 // ToolMode says how free a model is to call tools.
@@ -229,6 +245,9 @@ type Output struct {
 	Description Literal
 	Schema      jsonbytes.Value
 	Strict      *bool
+
+	// SchemaAt and DescriptionAt are where those two stood, for loss reports.
+	SchemaAt, DescriptionAt Path
 }
 
 // Sampling is how tokens are chosen. Numbers stay as the client spelled them;

@@ -1,8 +1,6 @@
 package anthropic
 
 import (
-	"bytes"
-
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
@@ -33,7 +31,6 @@ type block struct {
 	turn    *transform.Turn
 
 	cache *transform.CacheMark
-	at    transform.Path
 }
 
 // systemBlocks appends the blocks of a system turn, one for each text.
@@ -41,23 +38,13 @@ func (e *encoder) systemBlocks(dst []block, turn *transform.Turn) []block {
 	e.reportName(turn)
 	for i := range turn.Parts {
 		part := &turn.Parts[i]
-		switch {
-		case part.Kind != transform.PartText:
+		if part.Kind != transform.PartText {
 			e.refusePart(part)
-		case i == 0 && e.foreignHeader(part):
-			e.lost.Drop(part.At)
-		default:
+		} else {
 			dst = e.textBlock(dst, part)
 		}
 	}
 	return dst
-}
-
-// foreignHeader tells whether a part of the system prompt is the line with
-// which Claude Code bills itself. It changes with each session, so that the
-// prompt cache of a server which only took the format over would never hit.
-func (e *encoder) foreignHeader(part *transform.Part) bool {
-	return e.to.Vendor != transform.VendorAnthropic && bytes.HasPrefix(part.Text, []byte(`"x-anthropic-billing-header`))
 }
 
 // userBlocks appends the blocks of a user turn, or those of a tool's result.
@@ -69,7 +56,7 @@ func (e *encoder) userBlocks(dst []block, turn *transform.Turn) []block {
 			dst = e.textBlock(dst, part)
 		case transform.PartImage, transform.PartFile:
 			if m := e.placeMedia(part); m != nil {
-				dst = append(dst, block{kind: blockMedia, media: m, part: part, cache: part.Cache, at: part.At})
+				dst = append(dst, block{kind: blockMedia, media: m, part: part, cache: part.Cache})
 			}
 		default:
 			e.refusePart(part)
@@ -103,7 +90,7 @@ func (e *encoder) assistantBlocks(turn *transform.Turn) ([]block, error) {
 				return nil, err
 			}
 			id := e.history.ids.rewrite(part.Call.ID)
-			blocks = append(blocks, block{kind: blockToolUse, part: part, id: id, cache: part.Cache, at: part.At})
+			blocks = append(blocks, block{kind: blockToolUse, part: part, id: id, cache: part.Cache})
 		default:
 			e.refusePart(part)
 		}
@@ -140,10 +127,10 @@ func callsLast(blocks []block) {
 // textBlock appends a text unless it is blank: the API refuses those.
 func (e *encoder) textBlock(dst []block, part *transform.Part) []block {
 	if !blank(part.Text) {
-		return append(dst, block{kind: blockText, text: part.Text, cache: part.Cache, at: part.At})
+		return append(dst, block{kind: blockText, text: part.Text, cache: part.Cache})
 	}
 	if part.Cache != nil {
-		e.lost.Drop(part.At.Key("cache_control"))
+		e.lost.Drop(part.Cache.At)
 	}
 	return dst
 }
@@ -152,7 +139,7 @@ func (e *encoder) textBlock(dst []block, part *transform.Part) []block {
 // what carries Anthropic's own signature. The API refuses any other.
 func (e *encoder) reasoningBlock(part *transform.Part) (block, bool) {
 	if part.Cache != nil {
-		e.lost.Drop(part.At.Key("cache_control"))
+		e.lost.Drop(part.Cache.At)
 	}
 	ours := part.Opaque.Vendor == transform.VendorAnthropic && e.to.Vendor == transform.VendorAnthropic
 	if ours && len(part.Opaque.Data) > len(`""`) {
@@ -169,12 +156,12 @@ func (e *encoder) reasoningBlock(part *transform.Part) (block, bool) {
 
 // resultBlock is the answer to a call.
 func (e *encoder) resultBlock(turn *transform.Turn, id string) block {
-	b := block{kind: blockToolResult, id: id, turn: turn, at: turn.At}
+	b := block{kind: blockToolResult, id: id, turn: turn}
 	b.content = e.userBlocks(nil, turn)
 	// A mark inside a result marks the result: the prefix is the same but for its end.
 	for i := range b.content {
 		if mark := b.content[i].cache; mark != nil {
-			b.cache, b.at, b.content[i].cache = mark, b.content[i].at, nil
+			b.cache, b.content[i].cache = mark, nil
 		}
 	}
 	return b
@@ -199,6 +186,5 @@ func checkCall(part *transform.Part) error {
 	if arguments.Empty() || arguments.Kind() == jsonbytes.Object && jsonbytes.Check(arguments, 0) == nil {
 		return nil
 	}
-	at := part.At.Key("arguments")
-	return badRequest(at.Pointer(), "the arguments of a tool call must be a JSON object")
+	return badRequest(part.At.Pointer(), "the arguments of a tool call must be a JSON object")
 }

@@ -124,6 +124,7 @@ func (d *requestDecoder) thinkingBlock(part *transform.Part, v jsonbytes.Value) 
 			}
 			if hasText(v) {
 				part.Opaque = transform.Unseal(v, transform.VendorAnthropic)
+				part.Opaque.At = at
 			}
 		default:
 			return false, nil
@@ -141,6 +142,7 @@ func (d *requestDecoder) redactedBlock(part *transform.Part, v jsonbytes.Value) 
 			var data transform.Literal
 			if data, err = literalOf(v, at); err == nil && hasText(data) {
 				part.Opaque = opaque(transform.OpaqueRedacted, data)
+				part.Opaque.At = at
 			}
 		default:
 			return false, nil

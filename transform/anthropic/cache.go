@@ -7,11 +7,8 @@ import (
 // maxCacheMarks is how many cache_control members one request may have.
 const maxCacheMarks = 4
 
-// cacheMark is a mark at its place in the request.
-type cacheMark struct {
-	mark **transform.CacheMark
-	at   *transform.Path
-}
+// cacheMark is where a mark can be taken out.
+type cacheMark = **transform.CacheMark
 
 // limitCacheMarks takes out the marks that the API would refuse. The first
 // mark stays, because conversations share what is before it, and the last
@@ -26,8 +23,8 @@ func (e *encoder) limitCacheMarks() {
 	}
 	if surplus := len(marks) - most; surplus > 0 {
 		for _, m := range marks[1 : 1+surplus] {
-			e.lost.Drop(m.at.Key("cache_control"))
-			*m.mark = nil
+			e.lost.Drop((*m).At)
+			*m = nil
 		}
 		marks = append(marks[:1], marks[1+surplus:]...)
 	}
@@ -40,12 +37,11 @@ func (e *encoder) shortenLateMarks(marks []cacheMark) {
 	usual := false
 	for _, m := range marks {
 		switch {
-		case (*m.mark).TTL != "1h":
+		case (*m).TTL != "1h":
 			usual = true
 		case usual:
-			mark := m.at.Key("cache_control")
-			e.lost.Drop(mark.Key("ttl"))
-			*m.mark = &transform.CacheMark{}
+			e.lost.Drop((*m).At.Key("ttl"))
+			*m = &transform.CacheMark{}
 		}
 	}
 }
@@ -55,7 +51,7 @@ func (e *encoder) cacheMarks() []cacheMark {
 	var marks []cacheMark
 	for i := range e.tools {
 		if t := &e.tools[i]; t.cache != nil {
-			marks = append(marks, cacheMark{&t.cache, &t.at})
+			marks = append(marks, &t.cache)
 		}
 	}
 	marks = blockMarks(marks, e.system)
@@ -68,7 +64,7 @@ func (e *encoder) cacheMarks() []cacheMark {
 func blockMarks(marks []cacheMark, blocks []block) []cacheMark {
 	for i := range blocks {
 		if b := &blocks[i]; b.cache != nil {
-			marks = append(marks, cacheMark{&b.cache, &b.at})
+			marks = append(marks, &b.cache)
 		}
 	}
 	return marks

@@ -48,6 +48,9 @@ func (e *encoder) layOut() error {
 	if len(turns) == 0 {
 		return badRequest("messages", "messages must not be empty")
 	}
+	if e.to.Vendor != transform.VendorAnthropic {
+		turns = transform.WithoutBilling(turns, e.lost)
+	}
 	for len(turns) > 0 && isSystem(turns[0].Role) {
 		e.system = e.systemBlocks(e.system, &turns[0])
 		turns = turns[1:]
@@ -161,7 +164,7 @@ func (e *encoder) addResult(turn *transform.Turn) {
 			return
 		}
 	}
-	e.lost.Drop(turn.At.Key("tool_call_id"))
+	e.lost.Drop(turn.CallAt)
 	h.texts = append(h.texts, block{kind: blockText, text: orphanResult})
 	h.texts = e.userBlocks(h.texts, turn)
 }

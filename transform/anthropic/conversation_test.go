@@ -115,7 +115,7 @@ func TestArgumentsMustBeAnObject(t *testing.T) {
 	} {
 		r := conversation(user("A"), with(assistant(), callPart("c1", "f", arguments)), result("c1", "1"))
 		if want == "" {
-			if err := refused(t, newest, r); err.Param != "/messages/1/tool_calls/0/arguments" {
+			if err := refused(t, newest, r); err.Param != "/messages/1/tool_calls/0" {
 				t.Errorf("%s: got %+v", arguments, err)
 			}
 			continue

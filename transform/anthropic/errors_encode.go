@@ -54,7 +54,7 @@ func typeOf(e *transform.Error) string {
 	switch {
 	case e.Type == "billing_error" && e.Kind == transform.ErrQuota, status == http.StatusPaymentRequired:
 		return "billing_error"
-	case e.Kind == transform.ErrQuota && status == http.StatusBadRequest:
+	case status == http.StatusBadRequest && (e.Kind == transform.ErrQuota || e.Kind == transform.ErrNotFound):
 		return "invalid_request_error"
 	case status == statusOverloaded:
 		return "overloaded_error"

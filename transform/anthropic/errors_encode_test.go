@@ -19,6 +19,7 @@ func TestErrorsAreWrittenLikeAnthropics(t *testing.T) {
 		{"context in Anthropic's words", transform.Error{Kind: transform.ErrContextLength, Message: "Prompt is too long: 6 > 5"}, 400, `{"type":"invalid_request_error","message":"Prompt is too long: 6 > 5"}`},
 		{"key", transform.Error{Kind: transform.ErrAuthentication, Message: "Invalid API key."}, 401, `{"type":"authentication_error","message":"Invalid API key."}`},
 		{"budget", transform.Error{Kind: transform.ErrQuota, Message: "m"}, 429, `{"type":"rate_limit_error","message":"m"}`},
+		{"model that the provider calls a bad request", transform.Error{Kind: transform.ErrNotFound, Status: 400, Message: "m"}, 400, `{"type":"invalid_request_error","message":"m"}`},
 		{"billing", transform.Error{Kind: transform.ErrQuota, Status: 402, Message: "m"}, 402, `{"type":"billing_error","message":"m"}`},
 		{"credit", transform.Error{Kind: transform.ErrQuota, Status: 400, Message: "m"}, 400, `{"type":"invalid_request_error","message":"m"}`},
 		{"not found", transform.Error{Kind: transform.ErrNotFound, Message: "m"}, 404, `{"type":"not_found_error","message":"m"}`},

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/internal/testplaces"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -112,6 +113,7 @@ func encode(t *testing.T, model string, r *transform.Request) (jsonbytes.Value, 
 
 func encodeWith(t *testing.T, codec Codec, model string, r *transform.Request) (jsonbytes.Value, *transform.Losses) {
 	t.Helper()
+	testplaces.Fill(r)
 	var lost transform.Losses
 	to := transform.Target{Model: model, Vendor: transform.VendorAnthropic}
 	body, err := codec.AppendRequest(nil, r, to, &lost)

@@ -39,7 +39,7 @@ var imageTypes = map[string]string{
 func (e *encoder) placeMedia(part *transform.Part) *media {
 	in := &part.Media
 	if in.Detail != "" && in.Detail != "auto" {
-		e.lost.Drop(part.At.Key("detail"))
+		e.lost.Drop(part.Media.DetailAt)
 	}
 	m := &media{kind: "image", mime: mimeOf(in.Type), name: in.Name}
 	if part.Kind == transform.PartFile && !strings.HasPrefix(m.mime, "image/") ||

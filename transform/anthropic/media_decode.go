@@ -25,6 +25,7 @@ func (d *requestDecoder) mediaBlock(turn *transform.Turn, kind string, v jsonbyt
 		case name == "cache_control":
 			mark = v
 		case name == "title" && document:
+			part.Media.NameAt = at
 			part.Media.Name, err = stringOf(v, at)
 		case name == "context" && document:
 			var about transform.Literal

@@ -121,6 +121,7 @@ func (d *requestDecoder) result(v jsonbytes.Value, at transform.Path) error {
 		switch name {
 		case "type":
 		case "tool_use_id":
+			turn.CallAt = at
 			turn.CallID, err = stringOf(v, at)
 		case "content":
 			content = v

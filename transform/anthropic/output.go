@@ -64,7 +64,7 @@ func (e *encoder) planSchema(out *transform.Output) {
 			return
 		}
 	}
-	format := root.Key("response_format")
+	format := e.r.At("response_format")
 	if out.Strict != nil && *out.Strict {
 		e.lost.Refuse(format)
 	} else {

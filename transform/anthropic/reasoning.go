@@ -44,7 +44,7 @@ func (e *encoder) planThinking() {
 		// Off is what these models are unless told.
 	case !e.model.Budget || !e.planBudget() || e.unsignedLoop():
 		*t = thinking{}
-		e.lost.Drop(root.Key("reasoning_effort"))
+		e.lost.Drop(e.r.At("reasoning_effort"))
 	}
 	e.reconcileThinking()
 }
@@ -70,12 +70,12 @@ func (e *encoder) planAdaptive() {
 			t.kind = "between_tools"
 		default:
 			t.effort = e.effort("low")
-			e.lost.Drop(root.Key("reasoning_effort"))
+			e.lost.Drop(e.r.At("reasoning_effort"))
 		}
 		return
 	default:
 		if !isEffort(effort) {
-			e.lost.Drop(root.Key("reasoning_effort"))
+			e.lost.Drop(e.r.At("reasoning_effort"))
 			return
 		}
 		t.kind = "adaptive"
@@ -118,9 +118,9 @@ func (e *encoder) reconcileThinking() {
 		// The API refuses forced tools with thinking; without the member a
 		// model thinks as far as the force lets it.
 		if t.raw != nil || e.r.Reasoning.Thinking != nil {
-			e.lost.Drop(root.Key("thinking"))
+			e.lost.Drop(e.r.At("thinking"))
 		} else {
-			e.lost.Drop(root.Key("reasoning_effort"))
+			e.lost.Drop(e.r.At("reasoning_effort"))
 		}
 		t.kind, t.raw, t.display = "", nil, ""
 	}

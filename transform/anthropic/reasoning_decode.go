@@ -70,12 +70,19 @@ func (d *requestDecoder) outputConfig(v jsonbytes.Value, at transform.Path) erro
 }
 
 // settleReasoning says what was said in the words of all formats.
-func settleReasoning(r *transform.Reasoning) {
+func settleReasoning(req *transform.Request) {
+	r := &req.Reasoning
 	own := r.Thinking
 	if own == nil {
 		return
 	}
 	r.Effort = own.Effort
+	if own.Effort != "" && own.Type != "disabled" {
+		at := root.Key("output_config")
+		req.Say("reasoning_effort", at.Key("effort"))
+	} else {
+		req.Say("reasoning_effort", root.Key("thinking"))
+	}
 	switch own.Type {
 	case "disabled":
 		r.Effort = "none"
@@ -87,6 +94,7 @@ func settleReasoning(r *transform.Reasoning) {
 // outputFormat reads {type: "json_schema", schema}.
 func (d *requestDecoder) outputFormat(v jsonbytes.Value, at transform.Path) error {
 	out := transform.Output{Kind: transform.OutputSchema}
+	d.r.Say("response_format", at)
 	err := d.eachMember(v, &at, func(name string, v jsonbytes.Value, at transform.Path) (bool, error) {
 		switch name {
 		case "type":
@@ -97,7 +105,7 @@ func (d *requestDecoder) outputFormat(v jsonbytes.Value, at transform.Path) erro
 			if v.Kind() != jsonbytes.Object {
 				return true, wrongType(at, "a JSON Schema, which is an object")
 			}
-			out.Schema = v
+			out.Schema, out.SchemaAt = v, at
 		default:
 			return false, nil
 		}

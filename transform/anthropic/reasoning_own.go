@@ -21,7 +21,7 @@ func (e *encoder) planOwn() {
 		case e.model.Adaptive:
 			// It thinks in any case: then as little as it can.
 			t.effort = e.effort("low")
-			e.lost.Drop(root.Key("thinking"))
+			e.lost.Drop(e.r.At("thinking"))
 		}
 	}
 	if own.Effort != "" && t.effort == "" {
@@ -44,7 +44,7 @@ func (e *encoder) planOwnThinking() {
 		}
 	case budgets && e.enable(budgetOfEffort(effortOrHigh(in.Thinking.Effort), e.maxTokens)):
 	default:
-		e.lost.Drop(root.Key("thinking"))
+		e.lost.Drop(e.r.At("thinking"))
 	}
 }
 

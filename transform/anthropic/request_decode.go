@@ -78,10 +78,11 @@ func (d *requestDecoder) settle() {
 		if r.Leftover("web_search_options") != nil {
 			d.lost.Refuse(d.searchAt)
 		} else {
+			r.Say("web_search_options", d.searchAt)
 			d.rest("web_search_options", d.search)
 		}
 	}
-	settleReasoning(&r.Reasoning)
+	settleReasoning(r)
 }
 
 // member reads a top-level member other than system and messages.
@@ -100,6 +101,7 @@ func (d *requestDecoder) member(name string, v jsonbytes.Value, at transform.Pat
 	case "top_k":
 		s.TopK, err = numberOf(v, at)
 	case "stop_sequences":
+		r.Say("stop", at)
 		s.Stop, err = stopSequences(v, at)
 	case "stream":
 		r.Stream, err = boolOf(v, at)
@@ -173,6 +175,7 @@ func stopSequences(v jsonbytes.Value, at transform.Path) ([]transform.Literal, e
 func (d *requestDecoder) metadata(v jsonbytes.Value, at transform.Path) error {
 	return d.eachMember(v, &at, func(name string, v jsonbytes.Value, at transform.Path) (ok bool, err error) {
 		if name == "user_id" {
+			d.r.Say("user", at)
 			d.r.User, err = stringOf(v, at)
 			return true, err
 		}
@@ -190,7 +193,7 @@ func tierOf(v jsonbytes.Value, at transform.Path) (string, error) {
 
 // readMark reads a cache_control, {type, ttl}.
 func (d *requestDecoder) readMark(mark **transform.CacheMark, v jsonbytes.Value, at transform.Path) error {
-	m, known := new(transform.CacheMark), true
+	m, known := &transform.CacheMark{At: at}, true
 	err := d.eachMember(v, &at, func(name string, v jsonbytes.Value, at transform.Path) (ok bool, err error) {
 		switch name {
 		case "type":

@@ -13,17 +13,8 @@ func (e *encoder) planRest() {
 		e.userID = transform.Quote(e.r.User)
 	}
 	for _, m := range e.r.Rest {
-		if m.Value.Empty() {
-			continue
-		}
-		if e.takeRest(m) {
-			continue
-		}
-		at := root.Key(m.Name)
-		if changesAnswer(m) {
-			e.lost.Refuse(at)
-		} else {
-			e.lost.Drop(at)
+		if !m.Value.Empty() && !e.takeRest(m) {
+			e.r.Leave(&m, e.lost)
 		}
 	}
 }
@@ -82,16 +73,6 @@ func (e *encoder) takeUser(id jsonbytes.Value) bool {
 func onlyText(modalities jsonbytes.Value) bool {
 	for _, modality := range modalities.Elements() {
 		return modality.Is("text")
-	}
-	return false
-}
-
-// changesAnswer tells whether the client would get something else than it
-// asked for if a member is left out.
-func changesAnswer(m transform.Member) bool {
-	switch m.Name {
-	case "audio", "modalities", "previous_response_id", "conversation", "prompt", "background", "mcp_servers", "web_search_options":
-		return true
 	}
 	return false
 }

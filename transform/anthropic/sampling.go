@@ -18,7 +18,7 @@ func (e *encoder) planSampling() {
 	in := &e.r.Sampling
 	out := &e.sampling
 	if in.N > 1 {
-		e.lost.Refuse(root.Key("n"))
+		e.lost.Refuse(e.r.At("n"))
 	}
 	if e.model.Sampling && !e.thinking.on() {
 		out.temperature = e.temperature(in.Temperature)
@@ -35,14 +35,14 @@ func (e *encoder) planSampling() {
 	e.dropUnless(is(in.PresencePenalty, 0), in.PresencePenalty, "presence_penalty")
 	e.dropUnless(is(in.FrequencyPenalty, 0), in.FrequencyPenalty, "frequency_penalty")
 	if e.r.Logprobs {
-		e.lost.Drop(root.Key("logprobs"))
+		e.lost.Drop(e.r.At("logprobs"))
 	}
 	if e.r.TopLogprobs > 0 {
-		e.lost.Drop(root.Key("top_logprobs"))
+		e.lost.Drop(e.r.At("top_logprobs"))
 	}
 	for _, stop := range in.Stop {
 		if blank(stop) {
-			e.lost.Drop(root.Key("stop"))
+			e.lost.Drop(e.r.At("stop"))
 			continue
 		}
 		out.stop = append(out.stop, stop)
@@ -53,7 +53,7 @@ func (e *encoder) planSampling() {
 // temperature fits OpenAI's range of 0 to 2 into 0 to 1.
 func (e *encoder) temperature(wish jsonbytes.Value) jsonbytes.Value {
 	if f, ok := wish.Float(); ok && f > 1 {
-		e.lost.Drop(root.Key("temperature"))
+		e.lost.Drop(e.r.At("temperature"))
 		return jsonbytes.Value("1")
 	}
 	if wish.Empty() {
@@ -65,7 +65,7 @@ func (e *encoder) temperature(wish jsonbytes.Value) jsonbytes.Value {
 // dropUnless reports a member that was given but is not sent.
 func (e *encoder) dropUnless(placed bool, value jsonbytes.Value, name string) {
 	if !placed && !value.Empty() {
-		e.lost.Drop(root.Key(name))
+		e.lost.Drop(e.r.At(name))
 	}
 }
 
@@ -86,7 +86,7 @@ func (e *encoder) tier(openAI string) string {
 		tier = "standard_only"
 	}
 	if tier == "" || e.cloud {
-		e.lost.Drop(root.Key("service_tier"))
+		e.lost.Drop(e.r.At("service_tier"))
 		return ""
 	}
 	return tier

@@ -18,7 +18,6 @@ type tool struct {
 	strict      bool
 	eager       bool
 	cache       *transform.CacheMark
-	at          transform.Path
 }
 
 // maxToolName is how long the name of a tool may be.
@@ -94,7 +93,7 @@ func (e *encoder) allowed() map[string]bool {
 
 // placeTool translates one tool, false if that is not possible.
 func (e *encoder) placeTool(in *transform.Tool, strict *strictBudget) (tool, bool) {
-	t := tool{name: in.Name, description: in.Description, cache: in.Cache, at: in.At}
+	t := tool{name: in.Name, description: in.Description, cache: in.Cache}
 	t.eager = in.Eager && e.to.Vendor == transform.VendorAnthropic && !e.cloud
 	if !isName(in.Name) || len(in.Name) > maxToolName || in.Name == answerTool {
 		e.lost.Refuse(in.At)
@@ -113,7 +112,7 @@ func (e *encoder) placeTool(in *transform.Tool, strict *strictBudget) (tool, boo
 		if t.schema, t.strict = e.strictSchema(in, strict); t.strict {
 			return t, true
 		}
-		e.lost.Drop(in.At.Key("strict"))
+		e.lost.Drop(in.StrictAt)
 	}
 	schema, condition, ok := toolSchema(in.Schema)
 	if !ok {
@@ -204,7 +203,7 @@ func (e *encoder) planChoice() error {
 	case c.kind == "tool" && !e.declared(c.name):
 		return badRequest("tool_choice", "tool_choice names a tool that is not among the tools")
 	case c.forced() && !e.model.ForcedTools:
-		e.lost.Refuse(root.Key("tool_choice"))
+		e.lost.Refuse(e.r.At("tool_choice"))
 		c.kind = "auto"
 	case c.kind == "" && !c.parallel:
 		// The wish lives inside of tool_choice only.

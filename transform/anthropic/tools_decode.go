@@ -59,13 +59,14 @@ func (d *requestDecoder) clientTool(t transform.Tool, v jsonbytes.Value) error {
 		case name == "description" && custom:
 			t.Description, err = literalOf(v, at)
 		case name == "input_schema" && custom:
+			t.SchemaAt = at
 			if t.Schema = v; v.Kind() != jsonbytes.Object {
 				err = wrongType(at, "a JSON Schema, which is an object")
 			}
 		case name == "strict" && custom:
 			var strict bool
 			strict, err = boolOf(v, at)
-			t.Strict = &strict
+			t.Strict, t.StrictAt = &strict, at
 		case name == "eager_input_streaming" && custom:
 			t.Eager, err = boolOf(v, at)
 		case name == "cache_control":
@@ -166,6 +167,7 @@ func (d *requestDecoder) toolChoice(v jsonbytes.Value, at transform.Path) error 
 			var one bool
 			one, err = boolOf(v, at)
 			parallel := !one
+			d.r.Say("parallel_tool_calls", at)
 			d.r.ParallelTools = &parallel
 		default:
 			return false, nil

@@ -55,7 +55,7 @@ func TestChatRequestBecomesMessages(t *testing.T) {
 		`{"type":"tool_result","tool_use_id":"call_1","content":"sun"},{"type":"text","text":"And?"}]}],`+
 		`"max_tokens":2000,"stream":true,"tool_choice":{"type":"auto","disable_parallel_tool_use":true},`+
 		`"thinking":{"type":"adaptive","display":"summarized"},"output_config":{"effort":"low"},"stop_sequences":["END"],"metadata":{"user_id":"u1"}}`)
-	wantLosses(t, lost, "/messages/1/content/1/detail", "/temperature", "/seed", "/store")
+	wantLosses(t, lost, "/messages/1/content/1/image_url/detail", "/temperature", "/seed", "/store")
 }
 
 // A tool loop with thinking, as a client sees it that only knows Chat

@@ -14,7 +14,7 @@ func (e *encoder) addWebSearch() {
 	if options.Kind() != jsonbytes.Object {
 		return
 	}
-	at := root.Key("web_search_options")
+	at := e.r.At("web_search_options")
 	if e.cloud || e.declared(webSearch) {
 		e.lost.Refuse(at)
 		return

@@ -13,9 +13,6 @@ type Codec struct{}
 // Format returns [transform.Cohere].
 func (Codec) Format() transform.Format { return transform.Cohere }
 
-// root is the client's request as a place for loss reports.
-var root transform.Path
-
 // InspectResponse implements [transform.ProviderCodec]. It knows the answers of
 // /v2/rerank too, which has the same body for clients of other formats.
 func (c Codec) InspectResponse(body []byte) (transform.Summary, error) {

@@ -28,7 +28,7 @@ func (Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest, t
 		case (m.Name == "task_type" || m.Name == "taskType") && purpose == "" && m.Value.Kind() == jsonbytes.String:
 			purpose, _ = m.Value.Text()
 		default:
-			lost.Drop(root.Key(m.Name))
+			lost.Drop(r.At(m.Name))
 		}
 	}
 	if kind == nil {

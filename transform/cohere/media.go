@@ -19,7 +19,7 @@ func (e *encoder) place(part *transform.Part) bool {
 		switch m.Detail {
 		case "", "auto", "low", "high":
 		default:
-			e.lost.Drop(part.At.Key("detail"))
+			e.lost.Drop(part.Media.DetailAt)
 			m.Detail = ""
 		}
 		return len(m.Data) > 0 && m.Type != "" || isURL(m.URL)

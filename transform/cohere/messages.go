@@ -10,7 +10,7 @@ func (e *encoder) messages() bool {
 	e.key("messages")
 	e.raw("[")
 	begin := len(e.dst)
-	turns := e.r.Turns
+	turns := transform.WithoutBilling(e.r.Turns, e.lost)
 	for i := 0; i < len(turns); {
 		turn, next := &turns[i], i+1
 		if turn.Role != transform.RoleTool {
@@ -97,7 +97,7 @@ func (e *encoder) sayable(parts []transform.Part, media bool) []transform.Part {
 
 func (e *encoder) reportCache(part *transform.Part) {
 	if part.Cache != nil {
-		e.lost.Drop(part.At.Key("cache_control"))
+		e.lost.Drop(part.Cache.At)
 	}
 }
 

@@ -30,19 +30,17 @@ func (e *encoder) output() {
 }
 
 func (e *encoder) schema(out *transform.Output) {
-	at := root.Key("response_format")
-	schema := at.Key("json_schema")
 	if !isObject(out.Schema) {
-		e.lost.Refuse(schema.Key("schema"))
+		e.lost.Refuse(out.SchemaAt)
 		return
 	}
 	text, exact, _ := strictSchema(out.Schema)
 	e.key("json_schema")
 	e.value(text)
 	if !exact {
-		e.lost.Drop(schema.Key("schema"))
+		e.lost.Drop(out.SchemaAt)
 	}
 	if !empty(out.Description) {
-		e.lost.Drop(schema.Key("description"))
+		e.lost.Drop(out.DescriptionAt)
 	}
 }

@@ -56,8 +56,8 @@ func (e *encoder) raw(s string)       { e.dst = append(e.dst, s...) }
 func (e *encoder) value(v []byte)     { e.dst = append(e.dst, v...) }
 func (e *encoder) string(s string)    { e.dst = jsonbytes.AppendString(e.dst, s) }
 func (e *encoder) int(n int64)        { e.dst = strconv.AppendInt(e.dst, n, 10) }
-func (e *encoder) drop(name string)   { e.lost.Drop(root.Key(name)) }
-func (e *encoder) refuse(name string) { e.lost.Refuse(root.Key(name)) }
+func (e *encoder) drop(name string)   { e.lost.Drop(e.r.At(name)) }
+func (e *encoder) refuse(name string) { e.lost.Refuse(e.r.At(name)) }
 
 // comma separates from what stands before, if anything does: no value ends
 // with an opening bracket.

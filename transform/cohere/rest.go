@@ -15,25 +15,10 @@ type extra struct {
 // those that Cohere has are taken, everything else is reported.
 func (e *encoder) planRest() {
 	for _, m := range e.r.Rest {
-		switch {
-		case m.Value.Empty() || e.takeRest(m):
-		case changesAnswer(m.Name):
-			e.refuse(m.Name)
-		default:
-			e.drop(m.Name)
+		if !m.Value.Empty() && !e.takeRest(m) {
+			e.r.Leave(&m, e.lost)
 		}
 	}
-}
-
-// changesAnswer tells whether the client would get something else than it
-// asked for if a member is left out.
-func changesAnswer(name string) bool {
-	switch name {
-	case "audio", "modalities", "previous_response_id", "conversation", "prompt", "background", "mcp_servers",
-		"web_search_options", "documents", "cachedContent", "cached_content":
-		return true
-	}
-	return false
 }
 
 // takeRest places a member, false if it has no place. Members that mean

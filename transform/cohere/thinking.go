@@ -91,7 +91,7 @@ func (e *encoder) takeThinking(v jsonbytes.Value) bool {
 		return false // which says it already
 	}
 	e.extra.thinking = v
-	at := root.Key("thinking")
+	at := e.r.At("thinking")
 	for key := range v.Members() {
 		switch name := string(key); name {
 		case "type", "token_budget", "budget_tokens":

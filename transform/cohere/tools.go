@@ -73,7 +73,7 @@ func (e *encoder) writeTools() {
 
 func (e *encoder) tool(t *transform.Tool, strict bool) {
 	if t.Cache != nil {
-		e.lost.Drop(t.At.Key("cache_control"))
+		e.lost.Drop(t.Cache.At)
 	}
 	e.comma()
 	e.raw(`{"type":"function","function":{"name":`)
@@ -92,7 +92,7 @@ func (e *encoder) tool(t *transform.Tool, strict bool) {
 		text, exact, _ := strictSchema(t.Schema)
 		e.value(text)
 		if !exact {
-			e.lost.Drop(t.At.Key("parameters"))
+			e.lost.Drop(t.SchemaAt)
 		}
 	default:
 		e.value(t.Schema)
@@ -146,7 +146,7 @@ func (e *encoder) strict() bool {
 		}
 		wanted = true
 		if !possible {
-			e.lost.Drop(t.At.Key("strict"))
+			e.lost.Drop(t.StrictAt)
 		}
 	}
 	return wanted && possible

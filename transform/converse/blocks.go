@@ -32,7 +32,6 @@ type block struct {
 	failed  bool
 
 	cache *transform.CacheMark
-	at    transform.Path
 }
 
 // systemBlocks appends the blocks of a system turn, one for each text.
@@ -58,7 +57,7 @@ func (e *encoder) userBlocks(dst []block, turn *transform.Turn) []block {
 			dst = e.textBlock(dst, part)
 		case transform.PartImage, transform.PartFile, transform.PartAudio:
 			if m := e.placeMedia(part); m != nil {
-				dst = append(dst, block{kind: blockMedia, media: m, part: part, cache: part.Cache, at: part.At})
+				dst = append(dst, block{kind: blockMedia, media: m, part: part, cache: part.Cache})
 			}
 		default:
 			e.refusePart(part)
@@ -91,7 +90,7 @@ func (e *encoder) assistantBlocks(turn *transform.Turn) ([]block, error) {
 				return nil, err
 			}
 			id := e.history.ids.rewrite(part.Call.ID)
-			blocks = append(blocks, block{kind: blockToolUse, part: part, id: id, cache: part.Cache, at: part.At})
+			blocks = append(blocks, block{kind: blockToolUse, part: part, id: id, cache: part.Cache})
 		default:
 			e.refusePart(part)
 		}
@@ -128,10 +127,10 @@ func callsLast(blocks []block) {
 // textBlock appends a text unless it is blank: Bedrock refuses those.
 func (e *encoder) textBlock(dst []block, part *transform.Part) []block {
 	if !blank(part.Text) {
-		return append(dst, block{kind: blockText, text: part.Text, part: part, cache: part.Cache, at: part.At})
+		return append(dst, block{kind: blockText, text: part.Text, part: part, cache: part.Cache})
 	}
 	if part.Cache != nil {
-		e.lost.Drop(part.At.Key("cache_control"))
+		e.lost.Drop(part.Cache.At)
 	}
 	return dst
 }
@@ -141,7 +140,7 @@ func (e *encoder) textBlock(dst []block, part *transform.Part) []block {
 // sign nothing do not want it back.
 func (e *encoder) returns(part *transform.Part) bool {
 	if part.Cache != nil {
-		e.lost.Drop(part.At.Key("cache_control"))
+		e.lost.Drop(part.Cache.At)
 	}
 	o := &part.Opaque
 	if o.Vendor != "" && o.Vendor == e.to.Vendor && o.Kind != transform.OpaqueNone && len(o.Data) > len(`""`) {
@@ -153,12 +152,12 @@ func (e *encoder) returns(part *transform.Part) bool {
 
 // resultBlock is the answer to a call. There is no result without content.
 func (e *encoder) resultBlock(turn *transform.Turn, id string) block {
-	b := block{kind: blockToolResult, id: id, failed: turn.IsError, at: turn.At}
+	b := block{kind: blockToolResult, id: id, failed: turn.IsError}
 	b.content = e.userBlocks(nil, turn)
 	// A mark inside a result marks the result: the prefix is the same but for its end.
 	for i := range b.content {
 		if mark := b.content[i].cache; mark != nil {
-			b.cache, b.at, b.content[i].cache = mark, b.content[i].at, nil
+			b.cache, b.content[i].cache = mark, nil
 		}
 	}
 	if len(b.content) == 0 {
@@ -190,8 +189,7 @@ func checkCall(part *transform.Part) error {
 	if arguments.Empty() || arguments.Kind() == jsonbytes.Object && jsonbytes.Check(arguments, 0) == nil {
 		return nil
 	}
-	at := part.At.Key("arguments")
-	return badRequest(at.Pointer(), "the arguments of a tool call must be a JSON object")
+	return badRequest(part.At.Pointer(), "the arguments of a tool call must be a JSON object")
 }
 
 func (e *encoder) writeBlocks(blocks []block) {

@@ -5,16 +5,13 @@ import "github.com/caddyllm/llmproxy/transform"
 // maxCacheMarks is how many cachePoint blocks one request may have.
 const maxCacheMarks = 4
 
-// cacheMark is a mark at its place in the request.
-type cacheMark struct {
-	mark **transform.CacheMark
-	at   *transform.Path
-}
+// cacheMark is where a mark can be taken out.
+type cacheMark = **transform.CacheMark
 
 // drop takes a mark out.
 func (e *encoder) drop(m cacheMark) {
-	e.lost.Drop(m.at.Key("cache_control"))
-	*m.mark = nil
+	e.lost.Drop((*m).At)
+	*m = nil
 }
 
 // limitCacheMarks takes out the marks that Bedrock would refuse. The first mark
@@ -24,7 +21,7 @@ func (e *encoder) limitCacheMarks() {
 	var marks []cacheMark
 	for i := range e.parameters.tools {
 		if t := &e.parameters.tools[i]; t.cache != nil {
-			if m := (cacheMark{&t.cache, &t.at}); e.family.cachedTools {
+			if m := &t.cache; e.family.cachedTools {
 				marks = append(marks, m)
 			} else {
 				e.drop(m)
@@ -50,7 +47,7 @@ func (e *encoder) blockMarks(marks []cacheMark, blocks []block) []cacheMark {
 		if b.cache == nil {
 			continue
 		}
-		if m := (cacheMark{&b.cache, &b.at}); e.family.caches {
+		if m := &b.cache; e.family.caches {
 			marks = append(marks, m)
 		} else {
 			e.drop(m)
@@ -65,12 +62,11 @@ func (e *encoder) shortenMarks(marks []cacheMark) {
 	usual := !e.family.cachedHour
 	for _, m := range marks {
 		switch {
-		case (*m.mark).TTL != "1h":
+		case (*m).TTL != "1h":
 			usual = true
 		case usual:
-			mark := m.at.Key("cache_control")
-			e.lost.Drop(mark.Key("ttl"))
-			*m.mark = &transform.CacheMark{}
+			e.lost.Drop((*m).At.Key("ttl"))
+			*m = &transform.CacheMark{}
 		}
 	}
 }

@@ -47,6 +47,9 @@ func (e *encoder) layOut() error {
 	if len(turns) == 0 {
 		return badRequest("messages", "messages must not be empty")
 	}
+	if !e.family.claude {
+		turns = transform.WithoutBilling(turns, e.lost)
+	}
 	e.history.ids.short = e.family.shortIDs
 	for len(turns) > 0 && isSystem(turns[0].Role) {
 		e.system = e.systemBlocks(e.system, &turns[0])
@@ -127,7 +130,7 @@ func (e *encoder) addResult(turn *transform.Turn) {
 			return
 		}
 	}
-	e.lost.Drop(turn.At.Key("tool_call_id"))
+	e.lost.Drop(turn.CallAt)
 	h.texts = append(h.texts, block{kind: blockText, text: orphanResult})
 	h.texts = e.userBlocks(h.texts, turn)
 }

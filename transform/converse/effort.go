@@ -17,7 +17,7 @@ func (e *encoder) planEffort() {
 	if wish == "" && in.Budget > 0 {
 		wish = effortOfBudget(in.Budget)
 	}
-	at := root.Key("reasoning_effort")
+	at := e.r.At("reasoning_effort")
 	switch {
 	case wish == "", wish == "none" && e.family.effort == effortNone:
 		return
@@ -57,7 +57,7 @@ func (e *encoder) planNova(wish string) {
 		given bool
 	}{{"temperature", !p.temperature.Empty()}, {"top_p", !p.topP.Empty()}, {"max_tokens", p.maxTokens > 0}} {
 		if m.given {
-			e.lost.Drop(root.Key(m.name))
+			e.lost.Drop(e.r.At(m.name))
 		}
 	}
 	p.temperature, p.topP, p.maxTokens = nil, nil, 0

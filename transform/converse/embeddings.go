@@ -23,7 +23,7 @@ func (Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest, t
 	var rest embeddingOptions
 	for _, m := range r.Rest {
 		if !m.Value.Empty() && !rest.take(m) {
-			lost.Drop(root.Key(m.Name))
+			lost.Drop(r.At(m.Name))
 		}
 	}
 	if strings.Contains(to.Model, "cohere.") {
@@ -59,21 +59,21 @@ func appendTitan(dst []byte, r *transform.EmbeddingRequest, o *embeddingOptions,
 	first := strings.Contains(model, "titan-embed-text-v1") || strings.Contains(model, "titan-embed-g1")
 	switch {
 	case r.Dimensions > 0 && first:
-		lost.Refuse(root.Key("dimensions"))
+		lost.Refuse(r.At("dimensions"))
 	case r.Dimensions > 0:
 		dst = appendInt(appendKey(dst, "dimensions"), r.Dimensions)
 	}
 	switch {
 	case o.normalize != nil && first:
-		lost.Drop(root.Key("normalize"))
+		lost.Drop(r.At("normalize"))
 	case o.normalize != nil:
 		dst = append(appendKey(dst, "normalize"), o.normalize...)
 	}
 	if o.truncate != nil {
-		lost.Drop(root.Key("truncate"))
+		lost.Drop(r.At("truncate"))
 	}
 	if o.purpose != nil {
-		lost.Drop(root.Key("input_type"))
+		lost.Drop(r.At("input_type"))
 	}
 	return append(dst, '}')
 }
@@ -107,7 +107,7 @@ func appendCohere(dst []byte, r *transform.EmbeddingRequest, o *embeddingOptions
 		dst = append(appendKey(dst, "truncate"), o.truncate...)
 	}
 	if o.normalize != nil {
-		lost.Drop(root.Key("normalize"))
+		lost.Drop(r.At("normalize"))
 	}
 	return append(dst, '}')
 }

@@ -129,7 +129,7 @@ func refine(e *transform.Error, message string) {
 		case has("service quota", "quota exceeded", "exceed your account"):
 			e.Kind = transform.ErrQuota
 		case has("model identifier is invalid"):
-			e.Kind, e.Code, e.Status = transform.ErrNotFound, "model_not_found", http.StatusNotFound
+			e.Kind, e.Code = transform.ErrNotFound, "model_not_found"
 		}
 	case transform.ErrPermission:
 		if has("security token", "signature", "credential", "api key", "bearer token", "authentication") {

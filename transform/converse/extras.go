@@ -21,33 +21,21 @@ type extras struct {
 // everything else is reported.
 func (e *encoder) planExtras(stub *transform.Request) {
 	if e.r.User != "" {
-		e.lost.Drop(root.Key("user"))
+		e.lost.Drop(e.r.At("user"))
 	}
 	e.extras.tier = e.tier(e.r.ServiceTier)
 	for _, m := range e.r.Rest {
-		at := root.Key(m.Name)
+		at := e.r.At(m.Name)
 		switch {
 		case m.Value.Empty() || e.takeExtra(m, &at):
 		case m.Name == "metadata", m.Name == "safety_identifier", m.Name == "cache_control":
 			e.lost.Drop(at)
 		case e.family.claude:
 			stub.Rest = append(stub.Rest, m)
-		case changesAnswer(m.Name):
-			e.lost.Refuse(at)
 		default:
-			e.lost.Drop(at)
+			e.r.Leave(&m, e.lost)
 		}
 	}
-}
-
-// changesAnswer tells whether the client would get something else than it
-// asked for if a member is left out.
-func changesAnswer(name string) bool {
-	switch name {
-	case "audio", "modalities", "previous_response_id", "conversation", "prompt", "background", "mcp_servers", "web_search_options":
-		return true
-	}
-	return false
 }
 
 // takeExtra places a member, false if it has no place. Members that mean
@@ -120,6 +108,6 @@ func (e *encoder) tier(openAI string) string {
 	case "standard_only":
 		return "default"
 	}
-	e.lost.Drop(root.Key("service_tier"))
+	e.lost.Drop(e.r.At("service_tier"))
 	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/internal/testplaces"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -122,6 +123,7 @@ func targetOf(model string) transform.Target {
 
 func encode(t *testing.T, model string, r *transform.Request) (jsonbytes.Value, *transform.Losses) {
 	t.Helper()
+	testplaces.Fill(r)
 	var lost transform.Losses
 	body, err := Codec{}.AppendRequest(nil, r, targetOf(model), &lost)
 	if err != nil {

@@ -98,7 +98,7 @@ func formatOf(mime, name string) (kind, format string) {
 func (e *encoder) placeMedia(part *transform.Part) *media {
 	in := &part.Media
 	if in.Detail != "" && in.Detail != "auto" {
-		e.lost.Drop(part.At.Key("detail"))
+		e.lost.Drop(part.Media.DetailAt)
 	}
 	m := &media{}
 	name := in.Name

@@ -23,7 +23,7 @@ func (e *encoder) planOutput(stub *transform.Request) {
 	case mode == transform.ToolsRequired || mode == transform.ToolsNamed || e.family.forced != forceNone:
 		return
 	default:
-		if format := root.Key("response_format"); strict {
+		if format := e.r.At("response_format"); strict {
 			e.lost.Refuse(format)
 		} else {
 			e.lost.Drop(format)

@@ -28,7 +28,6 @@ type tool struct {
 	name                string
 	description, schema jsonbytes.Value
 	cache               *transform.CacheMark
-	at                  transform.Path
 }
 
 // planParameters has the codec of the Messages format decide, for which it gets
@@ -116,7 +115,7 @@ func (e *encoder) readThinking(thinking jsonbytes.Value) {
 	case thinking.Empty() || typ.Is("disabled"):
 		return
 	case typ.Is("enabled") && e.unsignedLoop():
-		e.lost.Drop(root.Key("reasoning_effort"))
+		e.lost.Drop(e.r.At("reasoning_effort"))
 		kept := p.additional[:0]
 		for _, m := range p.additional {
 			if m.Name != "thinking" {
@@ -142,7 +141,7 @@ func (e *encoder) planTopK() {
 	switch {
 	case topK.Empty():
 	case e.family.topK == "":
-		e.lost.Drop(root.Key("top_k"))
+		e.lost.Drop(e.r.At("top_k"))
 	case e.family.topK == "inferenceConfig.topK":
 		e.add("inferenceConfig", append(append([]byte(`{"topK":`), topK...), '}'))
 	default:
@@ -202,7 +201,7 @@ func (e *encoder) writeAdditional() {
 		e.key(m.Name)
 		e.dst = append(e.dst, m.Value...)
 	}
-	at := root.Key("additionalModelRequestFields")
+	at := e.r.At("additionalModelRequestFields")
 	for name, value := range e.extras.additional.Members() {
 		if hasMember(p.additional, string(name)) {
 			e.lost.Drop(at.Key(string(name)))

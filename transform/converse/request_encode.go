@@ -7,9 +7,6 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// root is the client's request as a place for loss reports.
-var root transform.Path
-
 // AppendRequest writes r as the body of POST /model/{id}/converse or
 // converse-stream. Both the model and the wish for a stream are in the path.
 func (c Codec) AppendRequest(dst []byte, r *transform.Request, to transform.Target, lost *transform.Losses) ([]byte, error) {

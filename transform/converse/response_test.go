@@ -162,11 +162,8 @@ type failure struct {
 
 // shown is the status that is told.
 func (f *failure) shown() int {
-	switch {
-	case f.status == 424:
+	if f.status == 424 {
 		return 502
-	case f.code == "model_not_found":
-		return 404
 	}
 	return f.status
 }

@@ -38,7 +38,7 @@ func (e *encoder) planForce(stub *transform.Request) {
 	}
 	c.Mode = transform.ToolsRequired
 	if e.family.forced == forceNone {
-		e.lost.Refuse(root.Key("tool_choice"))
+		e.lost.Refuse(e.r.At("tool_choice"))
 		c.Mode = transform.ToolsAuto
 	}
 }
@@ -56,8 +56,8 @@ func (e *encoder) readTools(list jsonbytes.Value) {
 			t.cache.TTL, _ = v.Get("cache_control").Get("ttl").Text()
 		}
 		for i := range e.r.Tools {
-			if e.r.Tools[i].Name == t.name {
-				t.at = e.r.Tools[i].At
+			if e.r.Tools[i].Name == t.name && t.cache != nil && e.r.Tools[i].Cache != nil {
+				t.cache.At = e.r.Tools[i].Cache.At
 				break
 			}
 		}
@@ -80,7 +80,7 @@ func (e *encoder) readChoice(choice jsonbytes.Value) {
 		return
 	}
 	if serial && e.r.ParallelTools != nil && !*e.r.ParallelTools {
-		e.lost.Drop(root.Key("parallel_tool_calls"))
+		e.lost.Drop(e.r.At("parallel_tool_calls"))
 	}
 	switch kind {
 	case "any":
@@ -110,7 +110,7 @@ func (e *encoder) forbidTools() {
 		e.parameters.tools = nil
 		return
 	}
-	e.lost.Drop(root.Key("tool_choice"))
+	e.lost.Drop(e.r.At("tool_choice"))
 	e.system = append(e.system, block{kind: blockText, text: noTools})
 }
 

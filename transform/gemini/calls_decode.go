@@ -97,13 +97,17 @@ func (s *speech) inventedID(i int) string {
 
 // functionResponse reads {id, name, response, parts} as a turn of its own.
 func (s *speech) functionResponse(from *field) error {
-	turn := transform.Turn{Role: transform.RoleTool, At: from.at}
+	turn := transform.Turn{Role: transform.RoleTool, At: from.at, CallAt: from.at}
 	var media []transform.Part
 	err := members(from.value, &from.at, func(f *field) (err error) {
 		switch f.name {
 		case "id":
+			turn.CallAt = f.at
 			turn.CallID, err = f.text()
 		case "name":
+			if turn.CallID == "" {
+				turn.CallAt = f.at
+			}
 			turn.ToolName, err = f.text()
 		case "response":
 			err = s.response(&turn, f)

@@ -146,10 +146,8 @@ func (e *encoder) output() {
 		return
 	}
 	e.key("responseJsonSchema")
-	e.schema(out.Schema, root.Key("response_format"))
+	e.schema(out.Schema, out.SchemaAt)
 	if !empty(out.Description) {
-		format := root.Key("response_format")
-		schema := format.Key("json_schema")
-		e.lost.Drop(schema.Key("description"))
+		e.lost.Drop(out.DescriptionAt)
 	}
 }

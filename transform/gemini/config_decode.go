@@ -7,9 +7,20 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
+// configNames are OpenAI's names of what stands in generationConfig.
+var configNames = map[string]string{
+	"temperature": "temperature", "topP": "top_p", "topK": "top_k", "seed": "seed",
+	"presencePenalty": "presence_penalty", "frequencyPenalty": "frequency_penalty",
+	"candidateCount": "n", "maxOutputTokens": "max_tokens", "stopSequences": "stop",
+	"responseLogprobs": "logprobs", "logprobs": "top_logprobs", "responseModalities": "modalities",
+}
+
 // config reads a member of generationConfig.
 func (d *requestDecoder) config(f *field) (err error) {
 	s := &d.r.Sampling
+	if name, ok := configNames[f.name]; ok {
+		d.r.Say(name, f.at)
+	}
 	switch f.name {
 	case "temperature":
 		s.Temperature, err = f.number()
@@ -110,12 +121,14 @@ func (d *requestDecoder) output() error {
 	}
 	switch {
 	case d.schema.value != nil:
-		out.Kind, out.Schema = transform.OutputSchema, d.schema.value
+		out.Kind, out.Schema, out.SchemaAt = transform.OutputSchema, d.schema.value, d.schema.at
+		d.r.Say("response_format", d.schema.at)
 		if d.legacy {
 			out.Schema = jsonSchema(d.schema.value)
 		}
 	case mime != "":
 		out.Kind = transform.OutputJSON
+		d.r.Say("response_format", d.mime.at)
 	}
 	return nil
 }
@@ -132,14 +145,19 @@ func (d *requestDecoder) thinking(f *field) (err error) {
 		case err != nil, n < 0: // as much as the model likes
 		case n == 0:
 			wish.Effort = "none"
+			d.r.Say("reasoning_effort", f.at)
 		default:
 			wish.Budget = n
+			if wish.Effort == "" {
+				d.r.Say("reasoning_effort", f.at)
+			}
 		}
 	case "thinkingLevel":
 		var level string
 		switch level, err = f.enum(thinkingLevels); level {
 		case "MINIMAL", "LOW", "MEDIUM", "HIGH":
 			wish.Effort = strings.ToLower(level)
+			d.r.Say("reasoning_effort", f.at)
 		case "THINKING_LEVEL_UNSPECIFIED", "":
 		default:
 			d.lost.Drop(f.at)
@@ -172,7 +190,7 @@ func (d *requestDecoder) modalities(f *field) error {
 		return nil
 	})
 	if drawn {
-		d.rest("modalities", append(names, ']'))
+		d.r.Rest = append(d.r.Rest, transform.Member{Name: "modalities", Value: append(names, ']')})
 	}
 	return err
 }

@@ -61,7 +61,7 @@ func (c Codec) AppendCountRequest(dst []byte, r *transform.Request, to transform
 		e := encoder{dst: dst, r: r, to: to, lost: lost, vertex: true, model: catalog.LookupGemini(to.Model)}
 		e.extras()
 		e.raw("{")
-		turns := e.system(r.Turns)
+		turns := e.system(transform.WithoutBilling(r.Turns, lost))
 		e.declarations()
 		e.contents(turns)
 		e.raw("}")

@@ -26,7 +26,7 @@ func (c Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest,
 		case (m.Name == "task_type" || m.Name == "taskType") && take(&task, m.Value, jsonbytes.String):
 		case m.Name == "title" && take(&title, m.Value, jsonbytes.String):
 		default:
-			lost.Drop(root.Key(m.Name))
+			lost.Drop(r.At(m.Name))
 		}
 	}
 	if c.Vertex {

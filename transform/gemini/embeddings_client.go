@@ -122,6 +122,9 @@ func (d *embeddingDecoder) agree(w *wishes) {
 	r := d.r
 	if d.seen++; d.seen == 1 {
 		r.Purpose, r.Dimensions, d.title = w.purpose, w.dimensions, w.title
+		r.Say("title", w.titleAt)
+		r.Say("dimensions", w.dimensionsAt)
+		r.Say("input_type", w.purposeAt)
 		return
 	}
 	if w.purpose != r.Purpose {

@@ -18,24 +18,10 @@ type extra struct {
 // that Gemini has are taken, everything else is reported.
 func (e *encoder) extras() {
 	for _, m := range e.r.Rest {
-		switch {
-		case m.Value.Empty() || e.takeExtra(m):
-		case changesAnswer(m.Name):
-			e.refuse(m.Name)
-		default:
-			e.drop(m.Name)
+		if !m.Value.Empty() && !e.takeExtra(m) {
+			e.r.Leave(&m, e.lost)
 		}
 	}
-}
-
-// changesAnswer tells whether the client would get something else than it
-// asked for if a member is left out.
-func changesAnswer(name string) bool {
-	switch name {
-	case "audio", "modalities", "previous_response_id", "conversation", "prompt", "background", "mcp_servers", "web_search_options":
-		return true
-	}
-	return false
 }
 
 // takeExtra places a member, false if it has no place. Members that mean
@@ -45,7 +31,7 @@ func (e *encoder) takeExtra(m transform.Member) bool {
 	case "extra_body":
 		return e.extraBody(m.Value)
 	case "google":
-		at := root.Key(m.Name)
+		at := e.r.At(m.Name)
 		return e.google(m.Value, &at)
 	case "store":
 		if !e.vertex && m.Value.Kind() == jsonbytes.Bool {
@@ -93,7 +79,7 @@ func (e *encoder) extraBody(v jsonbytes.Value) bool {
 	if v.Kind() != jsonbytes.Object || v.Unique("") != nil {
 		return false
 	}
-	at := root.Key("extra_body")
+	at := e.r.At("extra_body")
 	for key, value := range v.Members() {
 		here := at.Key(string(key))
 		if value.Empty() || string(key) == "google" && e.google(value, &here) {
@@ -147,7 +133,7 @@ func (e *encoder) takeSearch(v jsonbytes.Value) bool {
 		return false
 	}
 	e.extra.search = true
-	at := root.Key("web_search_options")
+	at := e.r.At("web_search_options")
 	for key := range v.Members() {
 		e.lost.Drop(at.Key(string(key)))
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/internal/testplaces"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -58,6 +59,7 @@ func placed(r *transform.Request) *transform.Request {
 	for i := range r.Tools {
 		r.Tools[i].At = tools.Index(i)
 	}
+	testplaces.Fill(r)
 	return r
 }
 

@@ -11,6 +11,9 @@ func (Codec) InspectResponse(body []byte) (transform.Summary, error) {
 	if jsonbytes.Check(text, 0) != nil {
 		return transform.Summary{}, errNoAnswer
 	}
+	if !text.Get("embedding").Empty() || !text.Get("embeddings").Empty() {
+		return transform.Summary{}, nil // which has no usage
+	}
 	var s streamInspector
 	sign, err := s.Inspect(nil, text)
 	switch {

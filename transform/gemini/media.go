@@ -49,7 +49,7 @@ func (e *encoder) place(p *transform.Part) (m media, ok bool) {
 		return m, false
 	}
 	if in.Name != "" {
-		e.lost.Drop(p.At.Key("filename"))
+		e.lost.Drop(in.NameAt)
 	}
 	switch in.Detail {
 	case "", "auto":
@@ -60,7 +60,7 @@ func (e *encoder) place(p *transform.Part) (m media, ok bool) {
 	}
 	if m.resolution != "" && e.model.Generation < 3 {
 		m.resolution = ""
-		e.lost.Drop(p.At.Key("detail"))
+		e.lost.Drop(in.DetailAt)
 	}
 	return m, true
 }

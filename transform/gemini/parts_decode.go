@@ -15,6 +15,7 @@ type clientPart struct {
 	thought   bool
 	signature transform.Opaque
 	detail    string // OpenAI's word for the resolution
+	detailAt  transform.Path
 }
 
 // readPart takes a part apart. A string stands for a part with that text.
@@ -39,8 +40,10 @@ func (d *requestDecoder) readPart(v jsonbytes.Value, at *transform.Path) (p clie
 			var data transform.Literal
 			if data, err = f.literal(); err == nil && !empty(data) {
 				p.signature = unseal(data)
+				p.signature.At = f.at
 			}
 		case "mediaResolution":
+			p.detailAt = f.at
 			p.detail, err = d.resolution(f)
 		default: // videoMetadata, partMetadata, toolCall, toolResponse and the like
 			d.lost.Drop(f.at)
@@ -174,6 +177,7 @@ func (s *speech) media(out *transform.Part, p *clientPart) error {
 		case f.name == "mimeType":
 			m.Type, err = f.text()
 		case f.name == "displayName":
+			m.NameAt = f.at
 			m.Name, err = f.text()
 		case f.name == "data" && p.data.name == "inlineData":
 			m.Data, err = f.data()
@@ -201,7 +205,7 @@ func (s *speech) media(out *transform.Part, p *clientPart) error {
 		}
 	}
 	out.Kind = kindOfMedia(m.Type)
-	m.Detail = p.detail
+	m.Detail, m.DetailAt = p.detail, p.detailAt
 	return nil
 }
 

@@ -76,6 +76,7 @@ func (d *requestDecoder) member(f *field) (err error) {
 	case "generationConfig":
 		return members(f.value, &f.at, d.config)
 	case "tools":
+		d.r.Say("tools", f.at)
 		return f.each(d.tool)
 	case "toolConfig":
 		return members(f.value, &f.at, d.toolConfig)
@@ -85,7 +86,8 @@ func (d *requestDecoder) member(f *field) (err error) {
 	case "serviceTier":
 		return d.tier(f)
 	case "safetySettings", "cachedContent", "labels", "store":
-		d.rest(f.key, f.value)
+		d.r.Say(f.key, f.at)
+		d.r.Rest = append(d.r.Rest, transform.Member{Name: f.key, Value: f.value})
 	case "continuationToken":
 		d.lost.Refuse(f.at) // half of the answer was given before
 	default:
@@ -94,13 +96,10 @@ func (d *requestDecoder) member(f *field) (err error) {
 	return err
 }
 
-func (d *requestDecoder) rest(name string, v jsonbytes.Value) {
-	d.r.Rest = append(d.r.Rest, transform.Member{Name: name, Value: v})
-}
-
 // tier takes the service tier in OpenAI's word for it.
 func (d *requestDecoder) tier(f *field) error {
 	word, err := f.text()
+	d.r.Say("service_tier", f.at)
 	switch strings.ToLower(strings.TrimPrefix(word, "SERVICE_TIER_")) {
 	case "standard":
 		d.r.ServiceTier = "default"

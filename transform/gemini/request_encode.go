@@ -8,9 +8,6 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// root is the client's request as a place for loss reports.
-var root transform.Path
-
 func noTurns() error {
 	return &transform.Error{
 		Kind: transform.ErrBadRequest, Param: "messages",
@@ -28,7 +25,7 @@ func (c Codec) AppendRequest(dst []byte, r *transform.Request, to transform.Targ
 	e.extras()
 	e.raw("{")
 	// What stays the same from turn to turn comes first.
-	turns := e.system(r.Turns)
+	turns := e.system(transform.WithoutBilling(r.Turns, lost))
 	e.tools()
 	e.contents(turns)
 	e.config()
@@ -55,8 +52,8 @@ func (e *encoder) value(v []byte)  { e.dst = append(e.dst, v...) }
 func (e *encoder) string(s string) { e.dst = jsonbytes.AppendString(e.dst, s) }
 func (e *encoder) int(n int64)     { e.dst = strconv.AppendInt(e.dst, n, 10) }
 
-func (e *encoder) drop(name string)   { e.lost.Drop(root.Key(name)) }
-func (e *encoder) refuse(name string) { e.lost.Refuse(root.Key(name)) }
+func (e *encoder) drop(name string)   { e.lost.Drop(e.r.At(name)) }
+func (e *encoder) refuse(name string) { e.lost.Refuse(e.r.At(name)) }
 
 // comma separates from what stands before, if anything does: no value ends
 // with an opening bracket.
@@ -140,6 +137,6 @@ func (e *encoder) reportName(t *transform.Turn) {
 // reportCache reports a cache mark. Gemini caches prefixes by itself.
 func (e *encoder) reportCache(p *transform.Part) {
 	if p.Cache != nil {
-		e.lost.Drop(p.At.Key("cache_control"))
+		e.lost.Drop(p.Cache.At)
 	}
 }

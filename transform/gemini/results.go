@@ -173,7 +173,7 @@ func (e *encoder) joined(prefix string, t *transform.Turn) {
 
 // orphan writes a result whose call is not there as text: Gemini would refuse it.
 func (e *encoder) orphan(t *transform.Turn) {
-	e.lost.Drop(t.At.Key("tool_call_id"))
+	e.lost.Drop(t.CallAt)
 	e.begin(roleUser)
 	e.raw(`{"text":`)
 	e.joined(`Result of an earlier tool call: `, t)

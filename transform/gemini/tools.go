@@ -39,7 +39,7 @@ func (e *encoder) tools() {
 
 func (e *encoder) tool(t *transform.Tool) {
 	if t.Cache != nil {
-		e.lost.Drop(t.At.Key("cache_control"))
+		e.lost.Drop(t.Cache.At)
 	}
 	e.comma()
 	e.raw(`{"name":`)
@@ -53,7 +53,7 @@ func (e *encoder) tool(t *transform.Tool) {
 		e.freeText(t)
 	case takesArguments(t.Schema):
 		e.raw(`,"parametersJsonSchema":`)
-		e.schema(t.Schema, t.At.Key("parameters"))
+		e.schema(t.Schema, t.SchemaAt)
 	}
 	e.raw("}")
 }

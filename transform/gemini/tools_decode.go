@@ -24,7 +24,8 @@ func (d *requestDecoder) tool(_ int, v jsonbytes.Value, at *transform.Path) erro
 func (d *requestDecoder) search(f *field) error {
 	if !d.searches {
 		d.searches = true
-		d.rest("web_search_options", jsonbytes.Value("{}"))
+		d.r.Say("web_search_options", f.at)
+		d.r.Rest = append(d.r.Rest, transform.Member{Name: "web_search_options", Value: jsonbytes.Value("{}")})
 	}
 	return members(f.value, &f.at, func(f *field) error {
 		d.lost.Drop(f.at)
@@ -50,7 +51,7 @@ func (d *requestDecoder) declaration(_ int, v jsonbytes.Value, at *transform.Pat
 			if f.value.Kind() != jsonbytes.Object {
 				return wrongType(f.at, "an object")
 			}
-			t.Schema = f.value
+			t.Schema, t.SchemaAt = f.value, f.at
 		default: // response, responseJsonSchema, behavior
 			d.lost.Drop(f.at)
 		}
@@ -65,7 +66,7 @@ func (d *requestDecoder) declaration(_ int, v jsonbytes.Value, at *transform.Pat
 	case t.Schema != nil:
 		d.lost.Drop(legacy.at)
 	default:
-		t.Schema = jsonSchema(legacy.value)
+		t.Schema, t.SchemaAt = jsonSchema(legacy.value), legacy.at
 	}
 	d.r.Tools = append(d.r.Tools, t)
 	return nil
@@ -75,6 +76,7 @@ func (d *requestDecoder) declaration(_ int, v jsonbytes.Value, at *transform.Pat
 func (d *requestDecoder) toolConfig(f *field) error {
 	switch f.name {
 	case "functionCallingConfig":
+		d.r.Say("tool_choice", f.at)
 		return d.functionCalling(f)
 	case "includeServerSideToolInvocations":
 		shown, err := f.boolean()

@@ -13,9 +13,6 @@ type Codec struct{}
 // Format returns [transform.Ollama].
 func (Codec) Format() transform.Format { return transform.Ollama }
 
-// root is the client's request as a place for loss reports.
-var root transform.Path
-
 // InspectResponse implements [transform.ProviderCodec].
 func (c Codec) InspectResponse(body []byte) (transform.Summary, error) {
 	a, err := c.DecodeResponse(body)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/internal/testplaces"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -80,6 +81,7 @@ func placed(r *transform.Request) *transform.Request {
 	for i := range r.Tools {
 		r.Tools[i].At = tools.Index(i)
 	}
+	testplaces.Fill(r)
 	return r
 }
 

@@ -15,7 +15,7 @@ func (e *encoder) messages() bool {
 	e.key("messages")
 	e.raw("[")
 	begin := len(e.dst)
-	turns := e.r.Turns
+	turns := transform.WithoutBilling(e.r.Turns, e.lost)
 	for i := 0; i < len(turns); {
 		turn, next := &turns[i], i+1
 		switch turn.Role {
@@ -63,7 +63,7 @@ func (e *encoder) sayable(parts []transform.Part, media bool) []transform.Part {
 	for i := range parts {
 		part := parts[i]
 		if part.Cache != nil {
-			e.lost.Drop(part.At.Key("cache_control"))
+			e.lost.Drop(part.Cache.At)
 		}
 		switch part.Kind {
 		case transform.PartText, transform.PartRefusal:
@@ -96,7 +96,7 @@ func (e *encoder) place(part *transform.Part) bool {
 		part.Kind == transform.PartFile && strings.HasPrefix(mime, "image/"):
 		part.Kind = transform.PartImage
 		if m.Detail != "" && m.Detail != "auto" {
-			e.lost.Drop(part.At.Key("detail"))
+			e.lost.Drop(part.Media.DetailAt)
 		}
 		return true
 	case part.Kind != transform.PartFile || !strings.HasPrefix(mime, "text/") && mime != "application/json":
@@ -157,7 +157,7 @@ func (e *encoder) assistant(turns []transform.Turn) {
 			switch part.Kind {
 			case transform.PartToolCall:
 				if part.Cache != nil {
-					e.lost.Drop(part.At.Key("cache_control"))
+					e.lost.Drop(part.Cache.At)
 				}
 				calls = append(calls, *part)
 			case transform.PartReasoning:

@@ -29,25 +29,10 @@ func isOption(name string) bool {
 // those that Ollama has are taken, everything else is reported.
 func (e *encoder) planRest() {
 	for _, m := range e.r.Rest {
-		switch {
-		case m.Value.Empty() || e.takeRest(m):
-		case changesAnswer(m.Name):
-			e.refuse(m.Name)
-		default:
-			e.drop(m.Name)
+		if !m.Value.Empty() && !e.takeRest(m) {
+			e.r.Leave(&m, e.lost)
 		}
 	}
-}
-
-// changesAnswer tells whether the client would get something else than it
-// asked for if a member is left out.
-func changesAnswer(name string) bool {
-	switch name {
-	case "audio", "modalities", "previous_response_id", "conversation", "prompt", "background", "mcp_servers",
-		"web_search_options", "cachedContent", "cached_content":
-		return true
-	}
-	return false
 }
 
 // takeRest places a member, false if it has no place. Members that mean
@@ -97,7 +82,7 @@ func (e *encoder) takeThinking(v jsonbytes.Value) bool {
 	if on {
 		e.extra.think = jsonbytes.Value("true")
 	}
-	at := root.Key("thinking")
+	at := e.r.At("thinking")
 	for key, value := range v.Members() {
 		switch budget, _ := value.Int(); {
 		case string(key) == "type":
@@ -115,7 +100,7 @@ func (e *encoder) takeOptions(v jsonbytes.Value) bool {
 	if v.Kind() != jsonbytes.Object {
 		return false
 	}
-	at := root.Key("options")
+	at := e.r.At("options")
 	for key, value := range v.Members() {
 		if !value.Empty() && !e.takeOption(transform.Member{Name: string(key), Value: value}) {
 			e.lost.Drop(at.Key(string(key)))

@@ -54,10 +54,10 @@ func allowed(choice *transform.ToolChoice, name string) bool {
 
 func (e *encoder) tool(t *transform.Tool) {
 	if t.Cache != nil {
-		e.lost.Drop(t.At.Key("cache_control"))
+		e.lost.Drop(t.Cache.At)
 	}
 	if t.Strict != nil && *t.Strict {
-		e.lost.Drop(t.At.Key("strict"))
+		e.lost.Drop(t.StrictAt)
 	}
 	e.comma()
 	e.raw(`{"type":"function","function":{"name":`)

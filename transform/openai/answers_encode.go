@@ -134,7 +134,7 @@ func (e *requestEncoder) toolCalls(parts []transform.Part) {
 		call := part.Call
 		if call.Custom && !e.family.openAI {
 			// Free text has no place here: it becomes the only argument.
-			e.lost.Drop(part.At.Key("custom"))
+			e.lost.Drop(part.At)
 			input := jsonbytes.AppendBytes([]byte(`{"input":`), call.Arguments)
 			call.Custom, call.Arguments = false, append(input, '}')
 		}
@@ -143,7 +143,7 @@ func (e *requestEncoder) toolCalls(parts []transform.Part) {
 		switch {
 		case part.Opaque.Kind == transform.OpaqueNone:
 		case !e.signsCalls(&part.Opaque):
-			e.lost.Drop(part.At.Key("signature"))
+			e.lost.Drop(part.Opaque.At)
 		case e.p.Reasoning != reasoningDetails:
 			e.dst = appendThoughtSignature(e.dst, part.Opaque.Data)
 		}

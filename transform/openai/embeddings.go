@@ -96,9 +96,8 @@ func (c Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest,
 		dst = append(dst, ':')
 		dst = appendInt(dst, r.Dimensions)
 	}
-	var root transform.Path
 	for _, m := range r.Rest {
-		lost.Drop(root.Key(m.Name))
+		lost.Drop(r.At(m.Name))
 	}
 	return append(dst, '}'), nil
 }

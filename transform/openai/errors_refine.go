@@ -31,9 +31,6 @@ func refine(e *transform.Error) {
 		e.Kind = transform.ErrAuthentication
 	case (bad || open) && hasAny(words, "model_not_found"):
 		e.Kind = transform.ErrNotFound
-		if bad {
-			e.Status = http.StatusNotFound
-		}
 	case (e.Status >= 500 || e.Status == http.StatusTooManyRequests || open) && hasAny(words+" "+message, "overloaded", "at capacity"):
 		e.Kind = transform.ErrOverloaded
 	case open && hasAny(words, "invalid_request"):

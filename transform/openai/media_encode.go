@@ -60,7 +60,7 @@ func (e *requestEncoder) part(part *transform.Part) {
 		switch {
 		case m.Detail == "":
 		case e.p.NoDetail:
-			e.lost.Drop(part.At.Key("detail"))
+			e.lost.Drop(part.Media.DetailAt)
 		default:
 			e.member(`,"detail":`, m.Detail)
 		}

@@ -38,6 +38,7 @@ type message struct {
 	name         jsonbytes.Value
 	annotations  jsonbytes.Value
 	cache        jsonbytes.Value
+	cacheName    string
 	reasoning    reasoning
 }
 
@@ -77,7 +78,7 @@ func (d *requestDecoder) message(i int, v jsonbytes.Value, at transform.Path, la
 		err = d.spokenTurn(turn, &m, i)
 	}
 	if err == nil && m.cache != nil {
-		err = d.markLast(turn, m.cache)
+		err = d.markLast(turn, &m)
 	}
 	return err
 }
@@ -101,7 +102,7 @@ func (m *message) take(name string, v jsonbytes.Value) bool {
 	case name == "annotations":
 		m.annotations = v
 	case isCacheMark(name):
-		m.cache = v
+		m.cache, m.cacheName = v, name
 	default:
 		return m.reasoning.take(name, v)
 	}
@@ -137,11 +138,13 @@ func (d *requestDecoder) toolTurn(turn *transform.Turn, m *message) (err error) 
 			return missing(at.Key("name"))
 		}
 		turn.CallID, turn.ToolName, turn.Name = d.lastCall, turn.Name, ""
+		turn.CallAt = at.Key("name")
 	} else {
 		if m.callID == nil {
 			return missing(at.Key("tool_call_id"))
 		}
-		if turn.CallID, err = text(m.callID, at.Key("tool_call_id")); err != nil {
+		turn.CallAt = at.Key("tool_call_id")
+		if turn.CallID, err = text(m.callID, turn.CallAt); err != nil {
 			return err
 		}
 		if turn.ToolName = d.tools[turn.CallID]; turn.ToolName == "" {
@@ -286,12 +289,18 @@ func (d *requestDecoder) toolCall(part *transform.Part, v jsonbytes.Value) (err 
 				return err
 			}
 			if signature := thoughtSignature(value); signature != nil {
-				part.Opaque = transform.Opaque{Vendor: transform.VendorGoogle, Kind: transform.OpaqueSignature, Data: signature}
+				call := *at
+				extra := call.Key(name)
+				google := extra.Key("google")
+				part.Opaque = transform.Opaque{
+					Vendor: transform.VendorGoogle, Kind: transform.OpaqueSignature, Data: signature, At: google.Key("thought_signature"),
+				}
 			} else {
 				d.lost.Drop(here)
 			}
 		case isCacheMark(name):
-			err = readMark(&part.Cache, value, here)
+			call := *at
+			err = d.readMark(&part.Cache, value, call.Key(name))
 		default:
 			d.lost.Drop(here)
 		}
@@ -366,11 +375,11 @@ func signatureKeys(extra jsonbytes.Value, at transform.Path) error {
 }
 
 // markLast takes the cache mark of a whole message as one of its last part.
-func (d *requestDecoder) markLast(turn *transform.Turn, mark jsonbytes.Value) error {
-	at := turn.At.Key("cache_control")
+func (d *requestDecoder) markLast(turn *transform.Turn, m *message) error {
+	at := turn.At.Key(m.cacheName)
 	if len(turn.Parts) == 0 {
 		d.lost.Drop(at)
 		return nil
 	}
-	return readMark(&turn.Parts[len(turn.Parts)-1].Cache, mark, at)
+	return d.readMark(&turn.Parts[len(turn.Parts)-1].Cache, m.cache, at)
 }

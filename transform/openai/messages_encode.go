@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/caddyllm/llmproxy/transform"
@@ -25,7 +24,7 @@ func (e *requestEncoder) turns() {
 			}
 			e.assistantMessage(turns[i:next], next == len(turns))
 		default:
-			e.plainMessage(turn, i)
+			e.plainMessage(turn)
 		}
 		i = next
 	}
@@ -36,6 +35,9 @@ func (e *requestEncoder) turns() {
 // the system's, and none twice in a row where that is not allowed.
 func (e *requestEncoder) prepared() []transform.Turn {
 	turns := e.r.Turns
+	if e.to.Vendor != transform.VendorAnthropic {
+		turns = transform.WithoutBilling(turns, e.lost)
+	}
 	if say := e.instruction(); say != nil {
 		turns = instructed(turns, transform.Part{Kind: transform.PartText, Text: say})
 	}
@@ -92,7 +94,7 @@ func (e *requestEncoder) open(role string) {
 }
 
 // plainMessage writes what a user or the system said.
-func (e *requestEncoder) plainMessage(turn *transform.Turn, i int) {
+func (e *requestEncoder) plainMessage(turn *transform.Turn) {
 	role, system := "user", turn.Role != transform.RoleUser
 	switch {
 	case turn.Role == transform.RoleDeveloper && e.family.openAI:
@@ -103,10 +105,6 @@ func (e *requestEncoder) plainMessage(turn *transform.Turn, i int) {
 	var parts []transform.Part
 	for j := range turn.Parts {
 		part := turn.Parts[j]
-		if i == 0 && system && e.foreignHeader(&part) {
-			e.lost.Drop(part.At)
-			continue
-		}
 		if e.sayable(&part, !system) {
 			parts = append(parts, part)
 		}
@@ -119,13 +117,6 @@ func (e *requestEncoder) plainMessage(turn *transform.Turn, i int) {
 	e.raw(`,"content":`)
 	e.content(parts, system)
 	e.raw(`}`)
-}
-
-// foreignHeader tells whether a part of the system prompt is the line with
-// which Claude Code bills itself. It changes with each session, so that
-// another provider's prompt cache would never hit.
-func (e *requestEncoder) foreignHeader(part *transform.Part) bool {
-	return e.to.Vendor != transform.VendorAnthropic && bytes.HasPrefix(part.Text, []byte(`"x-anthropic-billing-header`))
 }
 
 // sayable prepares a part for a message's content, or reports it.
@@ -199,6 +190,6 @@ func (e *requestEncoder) marks(part *transform.Part) bool {
 // unmarked reports the mark of a part that was written without it.
 func (e *requestEncoder) unmarked(part *transform.Part) {
 	if part.Cache != nil {
-		e.lost.Drop(part.At.Key("cache_control"))
+		e.lost.Drop(part.Cache.At)
 	}
 }

@@ -53,7 +53,8 @@ func (d *requestDecoder) part(turn *transform.Turn, v jsonbytes.Value, at transf
 		switch name := string(key); {
 		case name == "type" || name == kind || value.IsNull():
 		case isCacheMark(name):
-			if err := readMark(&part.Cache, value, at.Key(name)); err != nil {
+			here := at // of its own, so that parts without a mark cost nothing
+			if err := d.readMark(&part.Cache, value, here.Key(name)); err != nil {
 				return err
 			}
 		case kind == "thinking" && (name == "signature" || name == "closed"):
@@ -90,20 +91,23 @@ func (d *requestDecoder) partOf(part *transform.Part, kind string, inner, v json
 			}
 		}
 		if thought, ok := thinkingPart(v); ok {
-			thought.At = part.At
+			at := part.At
+			thought.At, thought.Opaque.At = at, at.Key("signature")
 			*part = thought
 			return nil
 		}
 		return errUnknownPart
 	case "image_url":
 		part.Kind = transform.PartImage
-		err = d.image(&part.Media, inner, here)
+		at := part.At
+		err = d.image(&part.Media, inner, at.Key(kind))
 	case "input_audio":
 		part.Kind = transform.PartAudio
 		err = d.audio(&part.Media, inner, here)
 	case "file":
 		part.Kind = transform.PartFile
-		err = d.file(&part.Media, inner, here)
+		at := part.At
+		err = d.file(&part.Media, inner, at.Key(kind))
 	default:
 		return errUnknownPart
 	}
@@ -127,6 +131,7 @@ func (d *requestDecoder) image(m *transform.Media, v jsonbytes.Value, at transfo
 			err = source(m, value, here)
 		case name == "detail":
 			m.Detail, err = text(value, here)
+			m.DetailAt = at.Key(name)
 		default:
 			d.lost.Drop(here)
 		}
@@ -188,6 +193,7 @@ func (d *requestDecoder) file(m *transform.Media, v jsonbytes.Value, at transfor
 			m.FileID, err = text(value, here)
 		case name == "filename":
 			m.Name, err = text(value, here)
+			m.NameAt = at.Key(name)
 		default:
 			d.lost.Drop(here)
 		}

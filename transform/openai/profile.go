@@ -188,10 +188,23 @@ func (e *requestEncoder) keeps(name string) bool {
 	return e.p.Families || slices.Contains(e.p.Keep, name)
 }
 
+// askedAs is the name under which the neutral model has a member.
+func askedAs(name string) string {
+	switch name {
+	case "max_completion_tokens":
+		return "max_tokens"
+	case "safety_identifier":
+		return "user"
+	case "thinking", "enable_thinking", "thinking_budget", "reasoning":
+		return "reasoning_effort"
+	}
+	return name
+}
+
 // begin writes a member's name, or reports that it is not taken.
 func (e *requestEncoder) begin(name string) bool {
 	if !e.takes(name) {
-		e.drop(name)
+		e.drop(askedAs(name))
 		return false
 	}
 	if to, ok := e.p.Rename[name]; ok {

@@ -45,6 +45,7 @@ const (
 	formatAnthropic = "anthropic-claude-v1"
 	formatGoogle    = "google-gemini-v1"
 	formatOpenAI    = "openai-responses-v1"
+	formatAmazon    = "amazon-converse-v1" // ours: OpenRouter has none
 )
 
 func formatOf(v transform.Vendor) string {
@@ -55,6 +56,8 @@ func formatOf(v transform.Vendor) string {
 		return formatGoogle
 	case transform.VendorOpenAI:
 		return formatOpenAI
+	case transform.VendorAmazon:
+		return formatAmazon
 	}
 	return "unknown"
 }
@@ -67,6 +70,8 @@ func vendorOf(format jsonbytes.Value) transform.Vendor {
 		return transform.VendorGoogle
 	case format.Is(formatOpenAI):
 		return transform.VendorOpenAI
+	case format.Is(formatAmazon):
+		return transform.VendorAmazon
 	}
 	return ""
 }
@@ -135,6 +140,7 @@ func (r *reasoning) parts(dst []transform.Part, at *transform.Path, lost *transf
 	details, last := at.Key("reasoning_details"), int64(-1)
 	for i, v := range r.details.Elements() {
 		d, here := readDetail(v), details.Index(i)
+		d.opaque.At = here
 		switch {
 		case d.callID != "": // of a call: see signCalls
 		case !d.known:
@@ -154,6 +160,7 @@ func (r *reasoning) parts(dst []transform.Part, at *transform.Path, lost *transf
 		for i, v := range r.blocks.Elements() {
 			part, ok := thinkingPart(v)
 			part.At = blocks.Index(i)
+			part.Opaque.At = part.At
 			if !ok {
 				lost.Drop(part.At)
 				continue
@@ -184,6 +191,7 @@ func (r *reasoning) signCalls(parts []transform.Part, at *transform.Path, lost *
 			lost.Drop(details.Index(i))
 		} else if parts[of].Opaque.Kind == transform.OpaqueNone {
 			parts[of].Opaque = d.opaque
+			parts[of].Opaque.At = details.Index(i)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type requestDecoder struct {
 
 	maxTokens int64  // the old name of max_completion_tokens
 	effort    string // reasoning_effort, which wins over reasoning.effort
+	effortAt  string // the member of reasoning that says how much
 	hidden    bool   // the reasoning is not wanted
 	safetyID  bool   // safety_identifier was given, which wins over user
 }
@@ -61,8 +62,15 @@ func (d *requestDecoder) settle() {
 	if r.Sampling.MaxTokens == 0 {
 		r.Sampling.MaxTokens = d.maxTokens
 	}
-	if d.effort != "" {
+	switch {
+	case d.effort != "":
 		r.Reasoning.Effort = d.effort
+	case d.effortAt != "":
+		at := d.root.Key("reasoning")
+		r.Say("reasoning_effort", at.Key(d.effortAt))
+	}
+	if !r.Logprobs && r.TopLogprobs > 0 {
+		r.Say("logprobs", d.root.Key("top_logprobs"))
 	}
 	// Chat Completions has no word for it: who asks for reasoning may see it.
 	asked := r.Reasoning.Effort != "" && r.Reasoning.Effort != "none" || r.Reasoning.Budget > 0
@@ -79,9 +87,13 @@ func (d *requestDecoder) member(name string, v jsonbytes.Value, at transform.Pat
 	case "tools":
 		err = d.readTools(v, at)
 	case "functions":
+		r.Say("tools", at)
 		err = d.functions(v, at)
-	case "tool_choice", "function_call":
-		r.ToolChoice, err = toolChoice(v, at)
+	case "tool_choice":
+		r.ToolChoice, err = d.toolChoice(v, at)
+	case "function_call":
+		r.Say("tool_choice", at)
+		r.ToolChoice, err = d.toolChoice(v, at)
 	case "parallel_tool_calls":
 		var parallel bool
 		parallel, err = boolean(v, at)
@@ -96,6 +108,7 @@ func (d *requestDecoder) member(name string, v jsonbytes.Value, at transform.Pat
 		r.ServiceTier, err = text(v, at)
 	case "safety_identifier":
 		r.User, err = text(v, at)
+		r.Say("user", at)
 		d.safetyID = true
 	case "user":
 		var user string
@@ -117,6 +130,7 @@ func (d *requestDecoder) sampling(name string, v jsonbytes.Value, at transform.P
 	switch name {
 	case "max_completion_tokens":
 		s.MaxTokens, err = positive(v, at)
+		d.r.Say("max_tokens", at)
 	case "max_tokens":
 		d.maxTokens, err = positive(v, at)
 	case "temperature":
@@ -142,7 +156,7 @@ func (d *requestDecoder) sampling(name string, v jsonbytes.Value, at transform.P
 		n, err = integer(v, at)
 		d.r.TopLogprobs = int(min(max(n, 0), 1000))
 	case "modalities":
-		if !onlyText(v) {
+		if m := (transform.Member{Name: name, Value: v}); m.Essential() {
 			d.rest(name, v)
 		}
 	default:
@@ -153,20 +167,6 @@ func (d *requestDecoder) sampling(name string, v jsonbytes.Value, at transform.P
 
 func (d *requestDecoder) rest(name string, v jsonbytes.Value) {
 	d.r.Rest = append(d.r.Rest, transform.Member{Name: name, Value: v})
-}
-
-// onlyText tells whether the answer may be nothing but text, which is what
-// every answer is unless something else is asked for.
-func onlyText(modalities jsonbytes.Value) bool {
-	if modalities.Kind() != jsonbytes.Array {
-		return false
-	}
-	for _, v := range modalities.Elements() {
-		if !v.Is("text") {
-			return false
-		}
-	}
-	return true
 }
 
 func positive(v jsonbytes.Value, at transform.Path) (int64, error) {
@@ -230,13 +230,19 @@ func (d *requestDecoder) reasoning(v jsonbytes.Value, at transform.Path) (err er
 		switch name {
 		case "effort":
 			wish.Effort, err = text(value, here)
+			d.effortAt = name
 		case "max_tokens":
-			wish.Budget, err = positive(value, here)
+			if wish.Budget, err = positive(value, here); d.effortAt != "effort" {
+				d.effortAt = name
+			}
 		case "exclude":
 			d.hidden, err = boolean(value, here)
 		case "enabled":
 			var on bool
 			on, err = boolean(value, here)
+			if d.effortAt == "" {
+				d.effortAt = name
+			}
 			switch {
 			case wish.Effort != "":
 			case on:
@@ -308,7 +314,9 @@ func (d *requestDecoder) schema(out *transform.Output, v jsonbytes.Value, at tra
 			out.Name, err = text(value, here)
 		case "description":
 			out.Description, err = literal(value, here)
+			out.DescriptionAt = at.Key(name)
 		case "schema":
+			out.SchemaAt = at.Key(name)
 			if out.Schema = value; value.Kind() != jsonbytes.Object {
 				err = wrongType(here, "an object", value)
 			}

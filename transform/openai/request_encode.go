@@ -19,7 +19,6 @@ type requestEncoder struct {
 	p      *Profile
 	family family
 	lost   *transform.Losses
-	root   transform.Path
 
 	removed []string // what this model does not take, beside p.Remove
 
@@ -70,8 +69,8 @@ func (e *requestEncoder) value(v []byte)              { e.dst = append(e.dst, v.
 func (e *requestEncoder) quote(s string)              { e.dst = jsonbytes.AppendString(e.dst, s) }
 func (e *requestEncoder) int(n int64)                 { e.dst = strconv.AppendInt(e.dst, n, 10) }
 func (e *requestEncoder) bool(b bool)                 { e.dst = strconv.AppendBool(e.dst, b) }
-func (e *requestEncoder) drop(name string)            { e.lost.Drop(e.root.Key(name)) }
-func (e *requestEncoder) refuse(name string)          { e.lost.Refuse(e.root.Key(name)) }
+func (e *requestEncoder) drop(name string)            { e.lost.Drop(e.r.At(name)) }
+func (e *requestEncoder) refuse(name string)          { e.lost.Refuse(e.r.At(name)) }
 func (e *requestEncoder) member(name, v string)       { e.raw(name); e.quote(v) }
 func (e *requestEncoder) number(name string, n int64) { e.raw(name); e.int(n) }
 
@@ -108,31 +107,26 @@ func (e *requestEncoder) account() {
 // rest writes the members that only this format, or this provider, has.
 func (e *requestEncoder) rest() {
 	for _, m := range e.r.Rest {
-		switch m.Name {
-		case "previous_response_id", "conversation", "prompt", "cachedContent", "cached_content", "mcp_servers":
-			e.refuse(m.Name) // they hold a part of the conversation or tools
-			continue
-		case "logit_bias":
-			if e.family.reasoning {
-				e.drop(m.Name)
-				continue
-			}
-		case "metadata", "store", "prediction", "verbosity", "modalities", "audio", "moderation", "web_search_options",
-			"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention":
-			if !e.keeps(m.Name) {
-				e.drop(m.Name)
-				continue
-			}
-		default:
-			if !slices.Contains(e.p.Keep, m.Name) || e.said(m.Name) {
-				e.drop(m.Name)
-				continue
-			}
-		}
-		if e.begin(m.Name) {
+		if !e.knows(m.Name) || !e.takes(m.Name) {
+			e.r.Leave(&m, e.lost)
+		} else if e.begin(m.Name) {
 			e.value(m.Value)
 		}
 	}
+}
+
+// knows tells whether the model knows a member that only some formats have.
+func (e *requestEncoder) knows(name string) bool {
+	switch name {
+	case "logit_bias":
+		return !e.family.reasoning
+	case "metadata", "store", "prediction", "verbosity", "modalities", "audio", "moderation", "web_search_options",
+		"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention":
+		return e.keeps(name)
+	case "previous_response_id", "conversation", "prompt", "cachedContent", "cached_content", "mcp_servers", "container":
+		return false // of other formats, whatever the provider keeps
+	}
+	return slices.Contains(e.p.Keep, name) && !e.said(name)
 }
 
 // said tells whether a member has been written already, under the name that

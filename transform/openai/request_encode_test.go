@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/internal/testplaces"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -22,6 +23,7 @@ func encode(t *testing.T, r *transform.Request, to transform.Target) (string, *t
 
 func encodeFor(t *testing.T, profile *Profile, r *transform.Request, to transform.Target) (string, *transform.Losses) {
 	t.Helper()
+	testplaces.Fill(r)
 	lost := new(transform.Losses)
 	out, err := Codec{Profile: profile}.AppendRequest(nil, r, to, lost)
 	if err != nil {

@@ -311,7 +311,7 @@ func TestDecodeErrorReadsEveryShape(t *testing.T) {
 			t.Errorf("%s\ngot  %+v\nwant %+v", test.body, *got, test.want)
 		}
 	}
-	if e := (Codec{}).DecodeError(400, []byte(`{"error":{"message":"m","code":"model_not_found"}}`)); e.Kind != transform.ErrNotFound || e.Status != 404 {
+	if e := (Codec{}).DecodeError(400, []byte(`{"error":{"message":"m","code":"model_not_found"}}`)); e.Kind != transform.ErrNotFound || e.Status != 400 {
 		t.Errorf("%+v", e)
 	}
 	for _, body := range []string{"", "{}", "null", `{"error":null}`, "<html>no title</html>"} {

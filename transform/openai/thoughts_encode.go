@@ -22,7 +22,7 @@ func (e *requestEncoder) thoughts(parts, calls []transform.Part) {
 			e.lost.Drop(part.At)
 			continue
 		case part.Opaque.Kind != transform.OpaqueNone:
-			e.lost.Drop(part.At.Key("signature"))
+			e.lost.Drop(part.Opaque.At)
 		}
 		switch {
 		case !wanted:

@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"slices"
+
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
@@ -40,19 +42,19 @@ func (d *requestDecoder) tool(v jsonbytes.Value, at transform.Path) error {
 	if inner.Empty() {
 		return missing(at.Key(known))
 	}
-	tool := transform.Tool{At: at}
+	tool := transform.Tool{At: at.Key(known)}
 	for key, value := range v.Members() {
 		switch name := string(key); {
 		case name == "type" || name == known || value.IsNull():
 		case isCacheMark(name):
-			if err := readMark(&tool.Cache, value, at.Key(name)); err != nil {
+			if err := d.readMark(&tool.Cache, value, at.Key(name)); err != nil {
 				return err
 			}
 		default:
 			d.lost.Drop(at.Key(name))
 		}
 	}
-	if err := d.toolDefinition(&tool, inner, at.Key(known), known == "custom"); err != nil {
+	if err := d.toolDefinition(&tool, inner, known == "custom"); err != nil {
 		return err
 	}
 	d.r.Tools = append(d.r.Tools, tool)
@@ -60,7 +62,8 @@ func (d *requestDecoder) tool(v jsonbytes.Value, at transform.Path) error {
 }
 
 // toolDefinition reads what a function or a custom tool is.
-func (d *requestDecoder) toolDefinition(tool *transform.Tool, v jsonbytes.Value, at transform.Path, custom bool) (err error) {
+func (d *requestDecoder) toolDefinition(tool *transform.Tool, v jsonbytes.Value, custom bool) (err error) {
+	at := tool.At
 	if err = object(v, at); err != nil {
 		return err
 	}
@@ -77,19 +80,20 @@ func (d *requestDecoder) toolDefinition(tool *transform.Tool, v jsonbytes.Value,
 		case name == "description":
 			tool.Description, err = literal(value, here)
 		case name == "parameters" && !custom:
+			tool.SchemaAt = at.Key(name)
 			if tool.Schema = value; value.Kind() != jsonbytes.Object {
 				err = wrongType(here, "an object", value)
 			}
 		case name == "strict" && !custom:
 			var strict bool
 			strict, err = boolean(value, here)
-			tool.Strict = &strict
+			tool.Strict, tool.StrictAt = &strict, here
 		case name == "format" && custom:
 			if err = object(value, here); err == nil && !value.Get("type").Is("text") {
 				tool.Grammar = value
 			}
 		case isCacheMark(name):
-			err = readMark(&tool.Cache, value, here)
+			err = d.readMark(&tool.Cache, value, at.Key(name))
 		default:
 			d.lost.Drop(here)
 		}
@@ -111,7 +115,7 @@ func (d *requestDecoder) functions(v jsonbytes.Value, at transform.Path) error {
 	}
 	for i, e := range v.Elements() {
 		tool := transform.Tool{At: at.Index(i)}
-		if err := d.toolDefinition(&tool, e, tool.At, false); err != nil {
+		if err := d.toolDefinition(&tool, e, false); err != nil {
 			return err
 		}
 		d.r.Tools = append(d.r.Tools, tool)
@@ -123,7 +127,7 @@ func (d *requestDecoder) functions(v jsonbytes.Value, at transform.Path) error {
 }
 
 // toolChoice reads tool_choice in all its forms, and function_call.
-func toolChoice(v jsonbytes.Value, at transform.Path) (choice transform.ToolChoice, err error) {
+func (d *requestDecoder) toolChoice(v jsonbytes.Value, at transform.Path) (choice transform.ToolChoice, err error) {
 	switch {
 	case v.Kind() == jsonbytes.String:
 		choice.Mode, err = toolMode(v, at)
@@ -136,24 +140,31 @@ func toolChoice(v jsonbytes.Value, at transform.Path) (choice transform.ToolChoi
 	}
 	switch kind := v.Get("type"); {
 	case kind.Is("allowed_tools"):
-		return allowedTools(v, at)
-	case kind.Is("function"), kind.Is("custom"):
-		which, _ := kind.Text()
+		d.dropOthers(v, at, "type", "allowed_tools")
+		return d.allowedTools(v.Get("allowed_tools"), at.Key("allowed_tools"))
+	case kind.Is("function"), kind.Is("custom"), kind.Empty() && !v.Get("function").Empty():
 		choice.Mode = transform.ToolsNamed
-		choice.Name, err = toolName(v.Get(which), at.Key(which))
-	case kind.Empty() && !v.Get("function").Empty():
-		choice.Mode = transform.ToolsNamed
-		choice.Name, err = toolName(v.Get("function"), at.Key("function"))
+		choice.Name, err = d.toolRef(v, at)
 	case kind.Empty(): // the old form, {name}
 		choice.Mode = transform.ToolsNamed
-		choice.Name, err = toolName(v, at)
+		choice.Name, err = d.toolName(v, at)
 	case kind.Kind() == jsonbytes.String:
 		// Some clients wrap the word: {"type":"auto"}.
+		d.dropOthers(v, at, "type")
 		choice.Mode, err = toolMode(kind, at.Key("type"))
 	default:
 		err = wrongType(at.Key("type"), "a string", kind)
 	}
 	return choice, err
+}
+
+// dropOthers reports the members of an object but for those of that name.
+func (d *requestDecoder) dropOthers(v jsonbytes.Value, at transform.Path, names ...string) {
+	for key, value := range v.Members() {
+		if name := string(key); !value.IsNull() && !slices.Contains(names, name) {
+			d.lost.Drop(at.Key(name))
+		}
+	}
 }
 
 func toolMode(v jsonbytes.Value, at transform.Path) (transform.ToolMode, error) {
@@ -168,13 +179,28 @@ func toolMode(v jsonbytes.Value, at transform.Path) (transform.ToolMode, error) 
 	return transform.ToolsUnset, badRequest(codeInvalidValue, at, "must be auto, none, required or name a tool.")
 }
 
-func toolName(v jsonbytes.Value, at transform.Path) (string, error) {
+// toolRef reads {type, function: {name}} or {type, custom: {name}}.
+func (d *requestDecoder) toolRef(v jsonbytes.Value, at transform.Path) (string, error) {
+	if err := object(v, at); err != nil {
+		return "", err
+	}
+	which := "function"
+	if v.Get("type").Is("custom") {
+		which = "custom"
+	}
+	d.dropOthers(v, at, "type", which)
+	return d.toolName(v.Get(which), at.Key(which))
+}
+
+// toolName reads {name}.
+func (d *requestDecoder) toolName(v jsonbytes.Value, at transform.Path) (string, error) {
 	if v.Empty() {
 		return "", missing(at)
 	}
 	if err := object(v, at); err != nil {
 		return "", err
 	}
+	d.dropOthers(v, at, "name")
 	name, _ := v.Get("name").Text()
 	if name == "" {
 		return "", missing(at.Key("name"))
@@ -182,15 +208,15 @@ func toolName(v jsonbytes.Value, at transform.Path) (string, error) {
 	return name, nil
 }
 
-// allowedTools reads {type, allowed_tools: {mode, tools: [{type, function: {name}}]}}.
-func allowedTools(outer jsonbytes.Value, outerAt transform.Path) (choice transform.ToolChoice, err error) {
-	at, v := outerAt.Key("allowed_tools"), outer.Get("allowed_tools")
+// allowedTools reads {mode, tools: [{type, function: {name}}]}.
+func (d *requestDecoder) allowedTools(v jsonbytes.Value, at transform.Path) (choice transform.ToolChoice, err error) {
 	if v.Empty() {
 		return choice, missing(at)
 	}
 	if err = object(v, at); err != nil {
 		return choice, err
 	}
+	d.dropOthers(v, at, "mode", "tools")
 	choice.Mode = transform.ToolsAuto
 	if mode := v.Get("mode"); !mode.Empty() {
 		if choice.Mode, err = toolMode(mode, at.Key("mode")); err != nil {
@@ -203,15 +229,7 @@ func allowedTools(outer jsonbytes.Value, outerAt transform.Path) (choice transfo
 	}
 	choice.Allowed = []string{}
 	for i, e := range v.Get("tools").Elements() {
-		here := list.Index(i)
-		if err = object(e, here); err != nil {
-			return choice, err
-		}
-		which := "function"
-		if e.Get("type").Is("custom") {
-			which = "custom"
-		}
-		name, err := toolName(e.Get(which), here.Key(which))
+		name, err := d.toolRef(e, list.Index(i))
 		if err != nil {
 			return choice, err
 		}
@@ -226,14 +244,15 @@ func isCacheMark(name string) bool {
 	return name == "cache_control" || name == "prompt_cache_breakpoint"
 }
 
-// readMark reads {type, ttl}. A part may have both words, of which one has the
-// ttl.
-func readMark(mark **transform.CacheMark, v jsonbytes.Value, at transform.Path) error {
+// readMark reads {type, ttl} or {mode, ttl}. A part may have both words, of which
+// one has the ttl.
+func (d *requestDecoder) readMark(mark **transform.CacheMark, v jsonbytes.Value, at transform.Path) error {
 	if err := object(v, at); err != nil {
 		return err
 	}
+	d.dropOthers(v, at, "type", "mode", "ttl")
 	if ttl, _ := v.Get("ttl").Text(); *mark == nil || ttl != "" {
-		*mark = &transform.CacheMark{TTL: ttl}
+		*mark = &transform.CacheMark{TTL: ttl, At: at}
 	}
 	return nil
 }

@@ -95,14 +95,14 @@ func (e *requestEncoder) tool(tool *transform.Tool) {
 		e.raw(`,"strict":`)
 		e.bool(*tool.Strict)
 	case *tool.Strict:
-		e.lost.Drop(tool.At.Key("strict"))
+		e.lost.Drop(tool.StrictAt)
 	}
 	e.raw(`}`)
 	if tool.Cache != nil {
 		if e.to.Vendor == transform.VendorAnthropic {
 			e.cacheControl(tool.Cache)
 		} else {
-			e.lost.Drop(tool.At.Key("cache_control"))
+			e.lost.Drop(tool.Cache.At)
 		}
 	}
 	e.raw(`}`)

@@ -97,24 +97,10 @@ func newTail() string {
 	return string(tail)
 }
 
-var reasoningID = []byte(`"` + prefixReasoning)
+var ownReasoningID = []byte(`"` + prefixOwnReasoning)
 
-// holdsOurReasoning finds ids of reasoning in the form of [appendItemID], which
-// no vendor's have.
-func holdsOurReasoning(body []byte) bool {
-	for {
-		at := bytes.Index(body, reasoningID)
-		if at < 0 {
-			return false
-		}
-		body = body[at+len(reasoningID):]
-		id, _, _ := bytes.Cut(body[:min(len(body), maxTail+16)], []byte{'"'})
-		tail, number, ok := bytes.Cut(id, []byte{'_'})
-		if ok && len(tail) > 0 && len(number) > 0 && len(bytes.Trim(number, "0123456789")) == 0 {
-			return true
-		}
-	}
-}
+// holdsOurReasoning finds ids of reasoning that were made here.
+func holdsOurReasoning(body []byte) bool { return bytes.Contains(body, ownReasoningID) }
 
 func appendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
 

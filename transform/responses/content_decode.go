@@ -97,7 +97,7 @@ func (d *requestDecoder) partMembers(part *transform.Part, v jsonbytes.Value, re
 // mark reads {mode, ttl}, or {type, ttl} in the form of others.
 func (d *requestDecoder) mark(mark **transform.CacheMark, v jsonbytes.Value, at transform.Path) error {
 	if *mark == nil {
-		*mark = new(transform.CacheMark)
+		*mark = &transform.CacheMark{At: at}
 	}
 	return d.eachMember(v, at, func(name string, value jsonbytes.Value, here transform.Path) (err error) {
 		switch name {
@@ -171,6 +171,7 @@ func (d *requestDecoder) image(part *transform.Part, v jsonbytes.Value) error {
 		case "file_id":
 			m.FileID, err = openai.Text(value, here)
 		case "detail":
+			m.DetailAt = here
 			m.Detail, err = openai.Text(value, here)
 		default:
 			err = errUnread
@@ -196,6 +197,7 @@ func (d *requestDecoder) file(part *transform.Part, v jsonbytes.Value) error {
 		case "file_id":
 			m.FileID, err = openai.Text(value, here)
 		case "filename":
+			m.NameAt = here
 			m.Name, err = openai.Text(value, here)
 		default:
 			err = errUnread

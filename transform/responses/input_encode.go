@@ -1,7 +1,6 @@
 package responses
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/caddyllm/llmproxy/transform"
@@ -10,7 +9,7 @@ import (
 
 // conversation writes the instructions and the input.
 func (e *requestEncoder) conversation() {
-	turns := e.r.Turns
+	turns := transform.WithoutBilling(e.r.Turns, e.lost)
 	system := 0
 	for system < len(turns) && isSystem(&turns[system]) && e.plain(&turns[system]) {
 		system++
@@ -34,7 +33,7 @@ func (e *requestEncoder) conversation() {
 		case transform.RoleAssistant:
 			e.modelTurn(turn)
 		default:
-			e.message(turn, i)
+			e.message(turn)
 		}
 	}
 	e.dropThoughts()
@@ -64,10 +63,7 @@ func (e *requestEncoder) instructions(turns []transform.Turn) {
 		}
 		for j := range turns[i].Parts {
 			part := &turns[i].Parts[j]
-			switch {
-			case i == 0 && e.foreignHeader(part):
-				e.lost.Drop(part.At)
-			case nonEmpty(part.Text) != nil:
+			if nonEmpty(part.Text) != nil {
 				e.unmarked(part)
 				texts = append(texts, part.Text)
 			}
@@ -79,13 +75,6 @@ func (e *requestEncoder) instructions(turns []transform.Turn) {
 	}
 }
 
-// foreignHeader tells whether a part of the system prompt is the line with
-// which Claude Code bills itself. It changes with each session, so that
-// another provider's prompt cache would never hit.
-func (e *requestEncoder) foreignHeader(part *transform.Part) bool {
-	return bytes.HasPrefix(part.Text, []byte(`"x-anthropic-billing-header`))
-}
-
 func (e *requestEncoder) open(kind string) {
 	if e.items++; e.items > 1 {
 		e.raw(`,`)
@@ -94,7 +83,7 @@ func (e *requestEncoder) open(kind string) {
 }
 
 // message writes what a user or the system said.
-func (e *requestEncoder) message(turn *transform.Turn, i int) {
+func (e *requestEncoder) message(turn *transform.Turn) {
 	role, system := "user", isSystem(turn)
 	switch {
 	case system && e.family.OpenAI() && (e.family.Reasons() || turn.Role == transform.RoleDeveloper):
@@ -105,10 +94,6 @@ func (e *requestEncoder) message(turn *transform.Turn, i int) {
 	var parts []transform.Part
 	for j := range turn.Parts {
 		part := turn.Parts[j]
-		if i == 0 && system && e.foreignHeader(&part) {
-			e.lost.Drop(part.At)
-			continue
-		}
 		if e.sayable(&part, !system) {
 			parts = append(parts, part)
 		}
@@ -227,6 +212,6 @@ func (e *requestEncoder) marks(part *transform.Part) bool {
 // unmarked reports the mark of a part that was written without it.
 func (e *requestEncoder) unmarked(part *transform.Part) {
 	if part.Cache != nil {
-		e.lost.Drop(part.At.Key("cache_control"))
+		e.lost.Drop(part.Cache.At)
 	}
 }

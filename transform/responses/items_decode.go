@@ -197,6 +197,7 @@ func (d *requestDecoder) callOutput(v jsonbytes.Value, at transform.Path) error 
 		switch {
 		case value.IsNull(), name == "type", name == "id", name == "status":
 		case name == "call_id":
+			turn.CallAt = here
 			turn.CallID, err = openai.Text(value, here)
 		case name == "output":
 			output = value
@@ -247,6 +248,7 @@ func (d *requestDecoder) reasoningItem(v jsonbytes.Value, at transform.Path) (er
 	part.Text = joined(texts, `\n\n`)
 	if nonEmpty(encrypted) != nil {
 		part.Opaque = unseal(encrypted, id)
+		part.Opaque.At = at.Key("encrypted_content")
 	}
 	if part.Text == nil && part.Opaque.Kind == transform.OpaqueNone {
 		d.lost.Drop(at) // it only names what OpenAI keeps

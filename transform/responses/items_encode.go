@@ -25,10 +25,13 @@ const (
 	prefixCall      = "fc_"
 	prefixCustom    = "ctc_"
 	prefixImage     = "ig_"
+	// prefixOwnReasoning is of the reasoning that got its name here: no vendor's
+	// ids begin so. See [Codec.Foreign].
+	prefixOwnReasoning = prefixReasoning + "llmproxy_"
 )
 
 // maxTail is how much of a response's id goes into those of its items, which
-// may not be longer than 64 bytes.
+// may not be longer than 64 bytes: the longest prefix and a number have room beside it.
 const maxTail = 40
 
 // tailOf is the part of a response's id that makes the ids of its items its

@@ -51,7 +51,10 @@ func (Codec) DecodeRequest(body []byte, lost *transform.Losses) (*transform.Requ
 	}
 	// Usage comes with the last event of every stream.
 	d.r.StreamUsage = d.r.Stream
-	d.r.Logprobs = d.r.Logprobs || d.r.TopLogprobs > 0
+	if d.r.TopLogprobs > 0 && !d.r.Logprobs {
+		d.r.Logprobs = true
+		d.r.Say("logprobs", d.root.Key("top_logprobs"))
+	}
 	return d.r, nil
 }
 
@@ -125,6 +128,7 @@ func (d *requestDecoder) member(name string, v jsonbytes.Value, at transform.Pat
 		r.ServiceTier, err = openai.Text(v, at)
 	case "safety_identifier":
 		r.User, err = openai.Text(v, at)
+		r.Say("user", at)
 		d.safetyID = true
 	case "user":
 		var user string
@@ -141,6 +145,7 @@ func (d *requestDecoder) sampling(name string, v jsonbytes.Value, at transform.P
 	s := &d.r.Sampling
 	switch name {
 	case "max_output_tokens":
+		d.r.Say("max_tokens", at)
 		s.MaxTokens, err = openai.Positive(v, at)
 	case "temperature":
 		s.Temperature, err = openai.Number(v, at)
@@ -217,8 +222,10 @@ func (d *requestDecoder) text(v jsonbytes.Value, at transform.Path) error {
 	return d.eachMember(v, at, func(name string, value jsonbytes.Value, here transform.Path) error {
 		switch name {
 		case "format":
+			d.r.Say("response_format", here)
 			return d.format(value, here)
 		case "verbosity":
+			d.r.Say(name, here)
 			d.r.Rest = append(d.r.Rest, transform.Member{Name: name, Value: value})
 		default:
 			d.lost.Drop(here)
@@ -247,8 +254,10 @@ func (d *requestDecoder) format(v jsonbytes.Value, at transform.Path) error {
 		case name == "name":
 			out.Name, err = openai.Text(value, here)
 		case name == "description":
+			out.DescriptionAt = here
 			out.Description, err = openai.Literal(value, here)
 		case name == "schema":
+			out.SchemaAt = here
 			if out.Schema = value; value.Kind() != jsonbytes.Object {
 				err = openai.WrongType(here, "an object", value)
 			}
@@ -279,6 +288,7 @@ func (d *requestDecoder) reasoning(v jsonbytes.Value, at transform.Path) error {
 	return d.eachMember(v, at, func(name string, value jsonbytes.Value, here transform.Path) (err error) {
 		switch name {
 		case "effort":
+			d.r.Say("reasoning_effort", here)
 			d.r.Reasoning.Effort, err = openai.Text(value, here)
 		case "summary", "generate_summary": // auto, concise or detailed; the second is its old name
 			var word string
@@ -303,6 +313,7 @@ func (d *requestDecoder) include(v jsonbytes.Value, at transform.Path) error {
 		case e.Is("reasoning.encrypted_content"):
 		case e.Is("message.output_text.logprobs"):
 			d.r.Logprobs = true
+			d.r.Say("logprobs", at.Index(i))
 		default:
 			d.lost.Drop(at.Index(i))
 		}

@@ -18,7 +18,6 @@ type requestEncoder struct {
 	to     transform.Target
 	family openai.Family
 	lost   *transform.Losses
-	root   transform.Path
 
 	items  int
 	custom map[string]bool // the ids of calls to custom tools
@@ -71,8 +70,8 @@ func (e *requestEncoder) prompt() {
 func (e *requestEncoder) raw(s string)                { e.dst = append(e.dst, s...) }
 func (e *requestEncoder) value(v []byte)              { e.dst = append(e.dst, v...) }
 func (e *requestEncoder) quote(s string)              { e.dst = jsonbytes.AppendString(e.dst, s) }
-func (e *requestEncoder) drop(name string)            { e.lost.Drop(e.root.Key(name)) }
-func (e *requestEncoder) refuse(name string)          { e.lost.Refuse(e.root.Key(name)) }
+func (e *requestEncoder) drop(name string)            { e.lost.Drop(e.r.At(name)) }
+func (e *requestEncoder) refuse(name string)          { e.lost.Refuse(e.r.At(name)) }
 func (e *requestEncoder) member(name, v string)       { e.raw(name); e.quote(v) }
 func (e *requestEncoder) number(name string, n int64) { e.raw(name); e.dst = appendInt(e.dst, n) }
 
@@ -180,6 +179,9 @@ func (e *requestEncoder) sampling() {
 	switch {
 	case e.r.Logprobs && !e.samples():
 		e.drop("logprobs")
+		if e.r.TopLogprobs > 0 {
+			e.drop("top_logprobs")
+		}
 	case e.r.Logprobs && e.r.TopLogprobs > 0:
 		e.number(`,"top_logprobs":`, int64(e.r.TopLogprobs))
 	}
@@ -247,11 +249,8 @@ func (e *requestEncoder) rest() {
 			"previous_response_id", "conversation", "prompt":
 		case "verbosity", "web_search_options":
 			continue // written elsewhere
-		case "modalities", "audio", "cachedContent", "cached_content", "mcp_servers":
-			e.refuse(m.Name) // a spoken answer, a part of the conversation, tools
-			continue
 		default:
-			e.drop(m.Name)
+			e.r.Leave(&m, e.lost)
 			continue
 		}
 		e.raw(`,`)

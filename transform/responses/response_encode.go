@@ -158,7 +158,7 @@ func (w *answerWriter) reasoning(p *transform.Part) {
 	if nonEmpty(p.Text) != nil {
 		summary = appendSummary(nil, p.Text[1:len(p.Text)-1])
 	}
-	id := w.begin(prefixReasoning)
+	id := w.begin(prefixOwnReasoning)
 	if o := &p.Opaque; o.Vendor == transform.VendorOpenAI && o.ID != "" && !w.used[o.ID] {
 		if w.used == nil {
 			w.used = make(map[string]bool)
@@ -173,7 +173,7 @@ func (w *answerWriter) reasoning(p *transform.Part) {
 func (w *answerWriter) signature(o *transform.Opaque, callID string) {
 	signed := *o
 	signed.ID = callID
-	w.dst = appendReasoning(w.dst, w.begin(prefixReasoning), nil, &signed)
+	w.dst = appendReasoning(w.dst, w.begin(prefixOwnReasoning), nil, &signed)
 }
 
 func (w *answerWriter) call(p *transform.Part, last bool) {

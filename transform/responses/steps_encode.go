@@ -63,6 +63,11 @@ func (e *requestEncoder) modelTurn(turn *transform.Turn) {
 		part, next := &parts[i], i+1
 		switch part.Kind {
 		case transform.PartReasoning:
+			if next < len(parts) && vouchesFor(part, &parts[next]) {
+				signed := parts[next]
+				signed.Text = part.Text
+				part, next = &signed, next+1
+			}
 			e.thought(part)
 		case transform.PartText, transform.PartRefusal:
 			for next < len(parts) && inMessage(parts[next].Kind) {
@@ -78,6 +83,13 @@ func (e *requestEncoder) modelTurn(turn *transform.Turn) {
 		}
 		i = next
 	}
+}
+
+// vouchesFor tells whether a part is the encrypted form of the text before it:
+// some clients keep the two apart, and OpenAI wants them in one item.
+func vouchesFor(said, part *transform.Part) bool {
+	return said.Opaque.Kind == transform.OpaqueNone && nonEmpty(said.Text) != nil &&
+		part.Kind == transform.PartReasoning && part.Opaque.Kind != transform.OpaqueNone && nonEmpty(part.Text) == nil
 }
 
 // thought keeps the reasoning that OpenAI can read until what it led to comes.
@@ -129,7 +141,7 @@ func (e *requestEncoder) said(parts []transform.Part) {
 		}
 		e.unmarked(part)
 		if part.Opaque.Kind != transform.OpaqueNone {
-			e.lost.Drop(part.At.Key("signature"))
+			e.lost.Drop(part.Opaque.At)
 		}
 		text := nonEmpty(part.Text)
 		if text == nil {
@@ -163,7 +175,7 @@ func (e *requestEncoder) call(part *transform.Part) {
 	e.writeThoughts()
 	e.unmarked(part)
 	if part.Opaque.Kind != transform.OpaqueNone {
-		e.lost.Drop(part.At.Key("signature"))
+		e.lost.Drop(part.Opaque.At)
 	}
 	if call.Custom {
 		e.custom[call.ID] = true

@@ -33,7 +33,7 @@ func (e *streamEncoder) openReasoning(dst []byte, part int) []byte {
 		dst = e.closeCurrent(dst)
 	}
 	e.current = len(e.items)
-	return e.openItem(dst, item{kind: itemReasoning, part: part, tool: -1}, prefixReasoning)
+	return e.openItem(dst, item{kind: itemReasoning, part: part, tool: -1}, prefixOwnReasoning)
 }
 
 // opaque keeps what vouches for reasoning or a call, or stands in its place.
@@ -61,6 +61,6 @@ func (e *streamEncoder) sign(dst []byte, s signature) []byte {
 	dst = e.closeCurrent(dst)
 	s.opaque.ID = s.callID
 	at := len(e.items)
-	dst = e.openItem(dst, item{kind: itemReasoning, part: -1, tool: -1, opaque: s.opaque}, prefixReasoning)
+	dst = e.openItem(dst, item{kind: itemReasoning, part: -1, tool: -1, opaque: s.opaque}, prefixOwnReasoning)
 	return e.closeItem(dst, at, completed)
 }

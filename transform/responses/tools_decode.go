@@ -59,13 +59,14 @@ func (d *requestDecoder) ownTool(v jsonbytes.Value, at transform.Path, custom bo
 		case name == "description":
 			tool.Description, err = openai.Literal(value, here)
 		case name == "parameters" && !custom:
+			tool.SchemaAt = here
 			if tool.Schema = value; value.Kind() != jsonbytes.Object {
 				err = openai.WrongType(here, "an object", value)
 			}
 		case name == "strict" && !custom:
 			var strict bool
 			strict, err = openai.Boolean(value, here)
-			tool.Strict = &strict
+			tool.Strict, tool.StrictAt = &strict, here
 		case name == "format" && custom:
 			tool.Grammar, err = d.grammar(value, here)
 		case openai.IsCacheMark(name):
@@ -197,6 +198,7 @@ func (d *requestDecoder) webSearch(v jsonbytes.Value, at transform.Path) error {
 		}
 		return nil
 	})
+	d.r.Say("web_search_options", at)
 	d.r.Rest = append(d.r.Rest, transform.Member{Name: "web_search_options", Value: append(options, '}')})
 	return err
 }

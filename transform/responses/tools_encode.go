@@ -27,7 +27,7 @@ func (e *requestEncoder) tools() {
 			continue
 		}
 		if tool.Cache != nil {
-			e.lost.Drop(tool.At.Key("cache_control"))
+			e.lost.Drop(tool.Cache.At)
 		}
 		next()
 		e.dst = appendTool(e.dst, tool)
@@ -152,7 +152,7 @@ func appendToolRef(dst []byte, name string, r *transform.Request) []byte {
 // webSearch writes Chat Completions' web_search_options as the tool that it is
 // here.
 func (e *requestEncoder) webSearch(options jsonbytes.Value) {
-	at := e.root.Key("web_search_options")
+	at := e.r.At("web_search_options")
 	e.raw(`{"type":"web_search"`)
 	for key, value := range options.Members() {
 		switch name := string(key); name {
