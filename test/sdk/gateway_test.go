@@ -50,12 +50,12 @@ const (
 var gatewayProviders = []provider{
 	{
 		Name: "openai", Model: "openai/" + openAIModel, Embed: "openai/text-embedding-3-small",
-		Cached: true, Reasoning: true, Speaks: []string{"chat", "responses"},
+		Cached: true, Reasoning: true, Counts: true, Speaks: []string{"chat", "responses"},
 		module: "openai", config: `{"base_url":"$/openai/v1","api_key":"KEY"}`,
 	},
 	{
 		Name: "openai-responses", Model: "openai-responses/" + openAIModel,
-		Cached: true, Reasoning: true, Speaks: []string{"responses"},
+		Cached: true, Reasoning: true, Counts: true, Speaks: []string{"responses"},
 		module: "openai", config: `{"base_url":"$/openai/v1","api_key":"KEY","api":"responses"}`,
 	},
 	{
