@@ -26,7 +26,19 @@ var families = []struct {
 	{[]string{"qwen", "qwq-"}, []string{"dashscope", "dashscope-us", "dashscope-cn"}},
 	{[]string{"doubao-"}, []string{"volcengine", "byteplus"}},
 	{[]string{"MiniMax-", "minimax-"}, []string{"minimax"}},
-	{[]string{"nova-", "amazon.", "anthropic.", "us.anthropic."}, []string{"bedrock"}},
+	{bedrockPrefixes("amazon.", "anthropic.", "meta.", "mistral.", "cohere.", "ai21.", "deepseek.", "qwen.", "openai.", "writer.", "stability.", "twelvelabs."), []string{"bedrock"}},
+}
+
+// bedrockPrefixes are the beginnings of Amazon Bedrock's ids: the makers' names, and
+// those of profiles that spread calls over the regions of a continent.
+func bedrockPrefixes(makers ...string) []string {
+	var list []string
+	for _, maker := range makers {
+		for _, profile := range [...]string{"", "us.", "us-gov.", "eu.", "apac.", "jp.", "au.", "ca.", "global."} {
+			list = append(list, profile+maker)
+		}
+	}
+	return list
 }
 
 // Serves tells whether providers of the type serve models of that name, going

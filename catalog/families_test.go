@@ -13,6 +13,9 @@ func TestFamiliesAreServedByTheirMakers(t *testing.T) {
 		{"openai", "claude-sonnet-5", false}, {"anthropic", "gpt-6", false}, {"groq", "gpt-6", false},
 		{"openai", "GPT-6", false}, {"openai", "my-gpt-6", false}, {"openai", "", false}, {"", "gpt-6", false},
 		{"openai_compatible", "gpt-6", false},
+		{"bedrock", "eu.anthropic.claude-sonnet-5-v1:0", true}, {"bedrock", "amazon.nova-pro-v1:0", true}, {"bedrock", "openai.gpt-oss-120b-1:0", true},
+		{"bedrock", "claude-sonnet-5", false}, {"anthropic", "anthropic.claude-sonnet-5", false}, {"vertex", "claude-sonnet-5", true},
+		{"azure_openai", "gpt-6", true}, {"cohere", "command-a-03-2025", true},
 	} {
 		if got := Serves(test.provider, test.model); got != test.want {
 			t.Errorf("%s serves %s: %v, want %v", test.provider, test.model, got, test.want)
