@@ -69,6 +69,14 @@ func (e *Error) Class() string {
 	return kindClass[e.Kind]
 }
 
+// Reason is the code if it says more than the kind does, else empty.
+func (e *Error) Reason() string {
+	if int(e.Kind) < len(kindClass) && e.Code == kindClass[e.Kind] {
+		return ""
+	}
+	return e.Code
+}
+
 var kindClass = [...]string{
 	ErrInternal:       "internal_error",
 	ErrBadRequest:     "invalid_request",

@@ -79,15 +79,16 @@ func messageOfError(e *transform.Error) string {
 }
 
 // AppendError writes {"type":"error","error":{type,message,details},"request_id"}.
-// The machine code is where version 2026-10-21 has one: error.details.error_code.
+// A machine code that says more than the type is where version 2026-10-21 has
+// one: error.details.error_code.
 func (Codec) AppendError(dst []byte, e *transform.Error, requestID string) []byte {
 	dst = append(dst, `{"type":"error","error":{"type":"`...)
 	dst = append(dst, typeOf(e)...)
 	dst = append(dst, `","message":`...)
 	dst = jsonbytes.AppendString(dst, messageOfError(e))
-	if e.Code != "" {
+	if reason := e.Reason(); reason != "" {
 		dst = append(dst, `,"details":{"error_code":`...)
-		dst = jsonbytes.AppendString(dst, e.Code)
+		dst = jsonbytes.AppendString(dst, reason)
 		dst = append(dst, '}')
 	}
 	dst = append(dst, `},"request_id":`...)

@@ -78,9 +78,9 @@ func (Codec) IsError(body []byte) bool {
 	return e.Get("code").Kind() == jsonbytes.Number || e.Get("status").Kind() == jsonbytes.String
 }
 
-// AppendError writes {"error":{code, message, status, details}}. The machine
-// code is the reason of an ErrorInfo, the time to wait a RetryInfo. The request
-// id goes into a header, not into the body.
+// AppendError writes {"error":{code, message, status, details}}. A machine code
+// that says more than the status is the reason of an ErrorInfo, the time to wait
+// a RetryInfo. The request id goes into a header, not into the body.
 func (c Codec) AppendError(dst []byte, e *transform.Error, _ string) []byte {
 	status := c.Status(e)
 	message := e.Message
@@ -93,22 +93,39 @@ func (c Codec) AppendError(dst []byte, e *transform.Error, _ string) []byte {
 	dst = jsonbytes.AppendString(dst, message)
 	dst = append(dst, `,"status":"`...)
 	dst = append(dst, statusWord(status, e.Type)...)
-	dst = append(dst, `","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":`...)
-	dst = jsonbytes.AppendString(dst, e.Class())
-	dst = append(dst, '}')
+	dst = append(dst, '"')
+	dst = appendDetails(dst, e, message)
+	return append(dst, `}}`...)
+}
+
+// appendDetails writes what the error's message and status do not say, if there
+// is anything.
+func appendDetails(dst []byte, e *transform.Error, message string) []byte {
+	before, begun := len(dst), `,"details":[`
+	open := func(kind string) {
+		dst = append(dst, begun...)
+		dst = append(dst, `{"@type":"type.googleapis.com/google.rpc.`...)
+		dst = append(dst, kind...)
+		begun = ","
+	}
+	if reason := e.Reason(); reason != "" {
+		open(`ErrorInfo","reason":`)
+		dst = append(jsonbytes.AppendString(dst, reason), '}')
+	}
 	if e.RetryAfter > 0 {
-		dst = append(dst, `,{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"`...)
-		dst = appendSeconds(dst, e.RetryAfter)
-		dst = append(dst, `"}`...)
+		open(`RetryInfo","retryDelay":"`)
+		dst = append(appendSeconds(dst, e.RetryAfter), `"}`...)
 	}
 	if e.Param != "" {
-		dst = append(dst, `,{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":`...)
+		open(`BadRequest","fieldViolations":[{"field":`)
 		dst = jsonbytes.AppendString(dst, e.Param)
 		dst = append(dst, `,"description":`...)
-		dst = jsonbytes.AppendString(dst, message)
-		dst = append(dst, `}]}`...)
+		dst = append(jsonbytes.AppendString(dst, message), `}]}`...)
 	}
-	return append(dst, `]}}`...)
+	if len(dst) > before {
+		dst = append(dst, ']')
+	}
+	return dst
 }
 
 // appendSeconds writes a duration as Google's JSON has it: 34s, 0.5s.

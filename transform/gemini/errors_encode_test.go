@@ -15,15 +15,15 @@ func TestClientErrors(t *testing.T) {
 		want   string
 	}{
 		{transform.Error{Kind: transform.ErrBadRequest, Message: `say "a"`, Param: "contents[0]"}, 400,
-			`{"error":{"code":400,"message":"say \"a\"","status":"INVALID_ARGUMENT",` + info + `"invalid_request"},` +
+			`{"error":{"code":400,"message":"say \"a\"","status":"INVALID_ARGUMENT","details":[` +
 				`{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":"contents[0]","description":"say \"a\""}]}]}}`},
 		{transform.Error{Kind: transform.ErrRateLimit, Message: "slow", RetryAfter: 34 * time.Second, Type: "rate_limit_error"}, 429,
-			`{"error":{"code":429,"message":"slow","status":"RESOURCE_EXHAUSTED",` + info + `"rate_limit_exceeded"},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34s"}]}}`},
+			`{"error":{"code":429,"message":"slow","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34s"}]}}`},
 		{transform.Error{Kind: transform.ErrOverloaded, Status: 529, Code: "overloaded_error", Message: "busy", RetryAfter: 1500 * time.Millisecond}, 503,
 			`{"error":{"code":503,"message":"busy","status":"UNAVAILABLE",` + info + `"overloaded_error"},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"1.5s"}]}}`},
 		{transform.Error{Kind: transform.ErrBadRequest, Status: 400, Type: "FAILED_PRECONDITION"}, 400,
-			`{"error":{"code":400,"message":"the request failed","status":"FAILED_PRECONDITION",` + info + `"invalid_request"}]}}`},
-		{transform.Error{Kind: transform.ErrUpstream, Status: 200, Message: "x"}, 502, `{"error":{"code":502,"message":"x","status":"INTERNAL",` + info + `"upstream_error"}]}}`},
+			`{"error":{"code":400,"message":"the request failed","status":"FAILED_PRECONDITION"}}`},
+		{transform.Error{Kind: transform.ErrUpstream, Status: 200, Message: "x"}, 502, `{"error":{"code":502,"message":"x","status":"INTERNAL"}}`},
 	} {
 		if got := (Codec{}).Status(&test.err); got != test.status {
 			t.Errorf("%+v: status %d", test.err, got)
