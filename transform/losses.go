@@ -11,25 +11,25 @@ import (
 type Path struct {
 	parent *Path
 	name   string
-	index  int // of an element, where name is empty
+	index  int // of an element; aKey for a member, whose name may be empty
 }
 
+const aKey = -1
+
 // Key is the member called name of the place.
-func (p *Path) Key(name string) Path { return Path{parent: p, name: name} }
+func (p *Path) Key(name string) Path { return Path{parent: p, name: name, index: aKey} }
 
 // Index is element i of the place.
 func (p *Path) Index(i int) Path { return Path{parent: p, index: i} }
 
 // Pointer writes the place as a JSON pointer. The root is "".
 func (p *Path) Pointer() string {
-	if p == nil || p.parent == nil && p.name == "" {
+	if p == nil || *p == (Path{}) {
 		return ""
 	}
-	token := p.name
-	if token == "" {
+	token := strings.ReplaceAll(strings.ReplaceAll(p.name, "~", "~0"), "/", "~1")
+	if p.index != aKey {
 		token = strconv.Itoa(p.index)
-	} else {
-		token = strings.ReplaceAll(strings.ReplaceAll(token, "~", "~0"), "/", "~1")
 	}
 	return p.parent.Pointer() + "/" + token
 }

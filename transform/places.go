@@ -22,5 +22,5 @@ func (p *Places) At(name string) Path {
 			return p.list[i].at
 		}
 	}
-	return Path{name: name}
+	return Path{name: name, index: aKey}
 }

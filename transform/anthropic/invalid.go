@@ -35,12 +35,17 @@ func object(v jsonbytes.Value, at transform.Path) error {
 	if v.Kind() != jsonbytes.Object {
 		return wrongType(at, "an object")
 	}
-	err := v.Unique("")
+	if err := v.Unique(""); err != nil {
+		return clash(err, at)
+	}
+	return nil
+}
+
+// clash puts into words that two keys of an object may mean the same.
+func clash(err error, at transform.Path) error {
 	var twice *jsonbytes.DuplicateKeyError
 	var letters *jsonbytes.KeyCaseError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &twice):
 		pointer := at.Pointer() + twice.Pointer
 		return &transform.Error{

@@ -64,18 +64,19 @@ func members(v jsonbytes.Value, at *transform.Path, read func(f *field) error) e
 	if err := unique(v, at); err != nil {
 		return err
 	}
+	fields := make([]field, 0, v.Len()) // at once: places inside of a field point to it
 	for key, value := range v.Members() {
 		if value.IsNull() {
 			continue
 		}
-		// Each has its own place in memory: places inside of it point to it.
-		f := field{key: string(key), value: value}
+		fields = append(fields, field{key: string(key), value: value})
+		f := &fields[len(fields)-1]
 		f.name = camel(f.key)
 		f.at = at.Key(f.key)
 		if f.name != f.key && !v.Get(f.name).Empty() {
 			return twice(f.at)
 		}
-		if err := read(&f); err != nil {
+		if err := read(f); err != nil {
 			return err
 		}
 	}
@@ -195,10 +196,10 @@ func (f *field) each(read func(i int, v jsonbytes.Value, at *transform.Path) err
 	if f.value.Kind() != jsonbytes.Array {
 		return read(0, f.value, &f.at)
 	}
-	list := f.at
+	places := make([]transform.Path, f.value.Len())
 	for i, e := range f.value.Elements() {
-		at := list.Index(i)
-		if err := read(i, e, &at); err != nil {
+		places[i] = f.at.Index(i)
+		if err := read(i, e, &places[i]); err != nil {
 			return err
 		}
 	}
