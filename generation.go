@@ -63,9 +63,9 @@ func (g *generation) close() {
 var sharedState = caddy.NewUsagePool()
 
 // What is kept for clients that cannot carry it: long enough for a tool to run,
-// and little enough that a flood of calls stays small.
+// and so many bytes at most.
 const (
-	maxRemembered = 2_000
+	maxRemembered = 64 << 20
 	memoryTTL     = 30 * time.Minute
 )
 
@@ -140,7 +140,7 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 
 func (g *generation) memory() gateway.Memory {
 	store, _, _ := sharedState.LoadOrNew(memoryKey{}, func() (caddy.Destructor, error) {
-		return memory{cache.NewShortLived[*gateway.Remembered](maxRemembered, memoryTTL)}, nil
+		return memory{cache.NewShortLived(maxRemembered, memoryTTL, (*gateway.Remembered).Size)}, nil
 	})
 	g.shared = append(g.shared, memoryKey{})
 	return store.(memory)
@@ -191,7 +191,7 @@ func loadProviders(ctx caddy.Context, cfg *Config, logger *zap.Logger) ([]*provi
 			return nil, &placedError{"/providers/" + escapePointer(name), fmt.Errorf("provider %q: %w", name, err)}
 		}
 		if upstream.Base().HasLiteralKey() {
-			logger.Warn("a provider's api_key stands in the config, where the admin API and saved configs show it: "+
+			logger.Warn("a provider's credential stands in the config, where the admin API and saved configs show it: "+
 				"write it as {env.NAME} or {file./path}", zap.String("provider", name))
 		}
 		upstreams = append(upstreams, upstream)

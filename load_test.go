@@ -104,7 +104,7 @@ func TestJSONConfigIsReadStrictly(t *testing.T) {
 		"secret and digest":        {`{"auth":{"keys":{"a":{"secret":"{env.A}","digest":"sha256:00"}}}}`, "has both digest and secret"},
 		"neither":                  {`{"auth":{"keys":{"a":{}}}}`, "has neither digest nor secret"},
 		"digest that is none":      {`{"auth":{"keys":{"a":{"digest":"` + canary + `"}}}}`, "a digest is"},
-		"unknown surface":          {`{"surface":["anthropic"]}`, `surface "anthropic" is not one of [openai health]`},
+		"unknown surface":          {`{"surface":["cohere"]}`, `surface "cohere" is not one of [openai anthropic gemini health]`},
 		"null model":               {`{"models":{"a":null}}`, `model "a": is null`},
 		"negative retries":         {`{"retries":-1}`, "retries must not be negative"},
 		"negative weight":          {`{"models":{"a":{"to":[{"target":"mock/echo","weight":-1}]}}}`, `model "a": the weight of "mock/echo" must be from 1 to 1000000`},

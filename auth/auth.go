@@ -40,6 +40,9 @@ func (p *Principal) MayUse(model string) bool {
 	return p.models == nil || glob.Any(p.models, model)
 }
 
+// MayUseAll tells whether there is no model that the principal may not call.
+func (p *Principal) MayUseAll() bool { return p.models == nil }
+
 // Key is one client key.
 type Key struct {
 	ID     string

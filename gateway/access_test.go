@@ -162,3 +162,47 @@ func TestPreflights(t *testing.T) {
 	}
 	wantCalls(t, a, 0)
 }
+
+// Routers and providers take models to ask in place of the first, and tools that
+// ask one. A key for some models must not reach the others that way.
+func TestFurtherModelsInARequestNeedTheirOwnRight(t *testing.T) {
+	srv := testllm.New(t)
+	g := setup{
+		upstreams: []*providers.Upstream{load(t, "router", "openrouter", srv.URL+"/v1")},
+		aliases:   []alias{{name: "m", to: []string{"router/cheap"}}},
+		keys: []auth.Key{
+			{ID: "app", Digest: auth.DigestOf(appKey)},
+			{ID: "narrow", Digest: auth.DigestOf(narrow), Models: []string{"m", "router/cheap/*"}},
+		},
+	}.start(t)
+	with := func(member string) string { return ask("m")[:len(ask("m"))-1] + "," + member + "}" }
+	for member, allowed := range map[string]bool{
+		`"models":["cheap/b","dear/a"]`:                                        false,
+		`"models":["dear/a"]`:                                                  false,
+		`"mod\u0065ls":["dear/a"]`:                                             false,
+		`"models":["cheap/a","cheap/b"]`:                                       true,
+		`"fallbacks":[{"model":"dear/a"}]`:                                     false,
+		`"tools":[{"type":"advisor","model":"dear/a"}]`:                        false,
+		`"tools":[{"type":"function","function":{"name":"f","model":"dear"}}]`: true,
+		`"tools":[{"type":"function","function":{"name":"f"}}],"models":null`:  true,
+		`"metadata":{"models":["dear/a"]}`:                                     true,
+	} {
+		before := len(srv.Calls())
+		got := g.chat(t, with(member), "X-Api-Key", narrow)
+		if !allowed {
+			wantError(t, got, 403, "model_not_allowed")
+		}
+		if asked := len(srv.Calls()) > before; asked != allowed {
+			t.Errorf("%s: the provider was asked: %v, answer %d %s", member, asked, got.status, got.body)
+		}
+		equal(t, "status for all models", g.chat(t, with(member), "X-Api-Key", appKey).status, 200)
+	}
+}
+
+func TestModelNamesThatMeanAnotherPlaceAreRefused(t *testing.T) {
+	g, srv := vendors(t, nil)
+	for _, name := range []string{"..", "google/..", "google/../x", "google/..;/x", "google/x%2Fy", "google//x", "google/x/", "/x", "google/x?y", "google/x#", "google/x\\\\..", "google/x y"} {
+		wantError(t, g.chat(t, ask(name)), http.StatusBadRequest, "invalid_value")
+	}
+	wantCalls(t, srv, 0)
+}

@@ -125,7 +125,7 @@ func (a *attempt) translateEmbeddings(body []byte) ([]byte, transform.Summary, e
 		return nil, transform.Summary{}, err
 	}
 	if !answer.Usage.Known {
-		answer.Usage.Input, answer.Usage.Estimated = usage.EstimateBytes(len(a.body.bytes)), true
+		answer.Usage.Input, answer.Usage.Estimated = a.estimateInput(), true
 	}
 	if answer.Model == "" {
 		answer.Model = a.target.Model

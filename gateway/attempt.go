@@ -146,6 +146,7 @@ func (c *call) attempt(target routing.Target, last bool, deadline time.Time) *fa
 
 	request, err := a.upstreamRequest(ctx, body)
 	if err != nil {
+		_ = request.Body.Close() // which no transport will do
 		return a.unsigned(ctx, err)
 	}
 	c.record.Attempts++
@@ -165,7 +166,7 @@ func (c *call) attempt(target routing.Target, last bool, deadline time.Time) *fa
 	switch {
 	case c.op == opForward && !a.isJSON(response.Header):
 		return a.relayBytes(ctx, response)
-	case c.routing.stream:
+	case c.routing.stream && !a.isWhole(response.Header):
 		return a.relayStream(ctx, response)
 	}
 	return a.relayAnswer(ctx, response)
@@ -209,7 +210,7 @@ func (a *attempt) locate() *failure {
 		}
 	case opForward:
 		if forwarder, ok := upstream.Provider.(providers.Forwarder); ok {
-			a.endpoint = forwarder.Forward(a.path)
+			a.endpoint = forwarder.Forward(a.ask(), a.path)
 		}
 		if a.endpoint.URL == nil {
 			return &failure{err: errNoOperation, verdict: refused}
@@ -219,9 +220,13 @@ func (a *attempt) locate() *failure {
 	default:
 		a.endpoint = upstream.Chat(a.ask())
 	}
-	a.same = a.endpoint.Codec.Format() == a.client.Format() && !a.namesModelInside() && !a.isForeign()
+	a.same = a.sameFormat() && !a.namesModelInside() && !a.isForeign()
 	return nil
 }
+
+// sameFormat tells whether the provider speaks the client's format, even if the
+// request cannot be passed on as it is.
+func (a *attempt) sameFormat() bool { return a.endpoint.Codec.Format() == a.client.Format() }
 
 // isForeign tells whether the conversation has been with another vendor, and
 // holds what this one would refuse, such as signatures of the other.
@@ -238,7 +243,7 @@ func (a *attempt) isForeign() bool {
 // namesModelInside tells the requests of Gemini's format whose parts each name
 // the model again: to pass them on would ask for the client's name of it.
 func (a *attempt) namesModelInside() bool {
-	return a.client.Format() == transform.Gemini && a.op != opChat && (a.has("requests") || a.has("generateContentRequest"))
+	return a.client.Format() == transform.Gemini && a.op != opChat && (a.has("requests") || a.has("generateContentRequest") || a.has("generate_content_request"))
 }
 
 // asFailure is an error that has nothing to do with the provider.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"net/http"
 
 	"github.com/caddyllm/llmproxy/transform"
@@ -33,22 +34,41 @@ func (a *attempt) checkCount(body []byte) error {
 // mediaTokens is about what one image or page takes, by any vendor's rule.
 const mediaTokens = 1500
 
+// leastMedia is the shortest run of base64 that is taken for media: no word is so long.
+const leastMedia = 4 << 10
+
+// estimateInput guesses the tokens of the request. How large media are says
+// little of what they take.
+func (c *call) estimateInput() int64 {
+	if c.form != nil {
+		return c.form.estimate(len(c.body.bytes))
+	}
+	text, media := len(c.body.bytes), 0
+	for rest := c.body.bytes; len(rest) >= leastMedia; {
+		run := bytes.IndexFunc(rest, isNotBase64)
+		if run < 0 {
+			run = len(rest)
+		}
+		if run >= leastMedia {
+			text -= run
+			media++
+		}
+		rest = rest[min(run+1, len(rest)):]
+	}
+	return usage.EstimateBytes(text) + int64(media)*mediaTokens
+}
+
+func isNotBase64(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '/' || r == '=' || r == '-' || r == '_')
+}
+
 // estimateCount answers for a provider that does not count: with about what the
 // request takes, as clients do by themselves.
 func (a *attempt) estimateCount() *failure {
 	if err := a.decode(); err != nil {
 		return a.asFailure(err)
 	}
-	size, media := len(a.body.bytes), 0
-	for _, turn := range a.decoded.chat.Turns {
-		for i := range turn.Parts {
-			if data := turn.Parts[i].Media.Data; data != nil {
-				size -= len(data)
-				media++
-			}
-		}
-	}
-	out := a.client.(transform.CountClient).AppendCount(nil, usage.EstimateBytes(max(size, 0))+int64(media)*mediaTokens)
+	out := a.client.(transform.CountClient).AppendCount(nil, a.estimateInput())
 	a.committed = true
 	a.record.Status, a.record.Ending = http.StatusOK, usage.Complete
 	a.writeJSON(http.StatusOK, out)

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -52,4 +53,27 @@ func TestHTMLIsNotServedAsSuch(t *testing.T) {
 	got := g.chat(t, ask("openai/x"))
 	equal(t, "status", got.status, http.StatusOK)
 	equal(t, "content type", got.header.Get("Content-Type"), "application/json")
+}
+
+// What a provider says in the very event that fails is said: the encoder has
+// begun it, and what closes the stream must fit.
+func TestContentThatComesWithAnErrorIsKept(t *testing.T) {
+	g, srv := vendors(t, nil)
+	const failed = `data: {"id":"c","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"look","arguments":"{"}}]},"finish_reason":"error"}]}` + "\n\n"
+	srv.Script(testllm.Reply{RawEvents: []string{begun, failed}, StallAfter: 1})
+	request := strings.Replace(forModel(dialects[2].streamBody, "chat/m"), `"max_tokens"`, `"tools":[{"name":"look","input_schema":{"type":"object"}}],"max_tokens"`, 1)
+	response, err := g.open(t.Context(), http.MethodPost, "/v1/messages", request, dialects[2].header...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	srv.Release()
+	var body strings.Builder
+	_, _ = io.Copy(&body, response.Body)
+	for _, word := range []string{`"name":"look"`, "event: error"} {
+		if !strings.Contains(body.String(), word) {
+			t.Errorf("the stream has no %s: %s", word, body.String())
+		}
+	}
+	equal(t, "ending", g.record(t).Ending, usage.Broken)
 }

@@ -17,6 +17,7 @@ import (
 // Bounds of one fetch.
 const (
 	maxMedia        = 20 << 20
+	maxMediaHeader  = 64 << 10
 	fetchTimeout    = 20 * time.Second
 	maxFetchHops    = 3
 	fetchIdle       = 30 * time.Second
@@ -50,11 +51,13 @@ func newFetcher(allowed func(netip.Addr) bool) *PublicFetcher {
 		Transport: &http.Transport{
 			DialContext: dialer.DialContext, TLSHandshakeTimeout: fetchConnecting,
 			IdleConnTimeout: fetchIdle, MaxIdleConns: 16, ForceAttemptHTTP2: true,
+			MaxResponseHeaderBytes: maxMediaHeader,
 		},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if len(via) > maxFetchHops {
 				return errors.New("too many redirects")
 			}
+			r.Header.Del("Referer") // the address before may be a secret of its own
 			return checkMediaURL(r.URL)
 		},
 	}}
@@ -69,12 +72,14 @@ var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.88.99.0/24"),
 	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"),
 	netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("100::/64"),
 	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("3fff::/20"),
 }
 
+// allocated is what is given out of IPv6: all else is special, or will be one day.
+var allocated = netip.MustParsePrefix("2000::/3")
+
 func isPublic(a netip.Addr) bool {
-	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.Zone() != "" {
+	if a.Is6() && !allocated.Contains(a) || !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.Zone() != "" {
 		return false
 	}
 	for _, p := range notPublic {
@@ -103,12 +108,12 @@ func (f *PublicFetcher) Fetch(ctx context.Context, address string) (mediaType st
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return "", nil, fmt.Errorf("fetching media: %w", err)
+		return "", nil, fmt.Errorf("fetching media: %w", withoutURL(err))
 	}
 	request.Header["User-Agent"] = headerAgent
 	response, err := f.client.Do(request)
 	if err != nil {
-		return "", nil, fmt.Errorf("fetching media: %w", err)
+		return "", nil, fmt.Errorf("fetching media: %w", withoutURL(err))
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -128,6 +133,16 @@ func (f *PublicFetcher) Fetch(ctx context.Context, address string) (mediaType st
 		return "", nil, errors.New("fetching media: it is no image, sound, PDF or text")
 	}
 	return mediaType, data, nil
+}
+
+// withoutURL is an error without the address, which is of the client's request
+// and often signed: it has no place in a log.
+func withoutURL(err error) error {
+	var of *url.Error
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
 }
 
 var errMediaTooLarge = fmt.Errorf("fetching media: it is larger than %d MiB", maxMedia>>20)

@@ -17,6 +17,7 @@ func TestOnlyPublicAddressesAreDialled(t *testing.T) {
 		"127.0.0.1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false,
 		"100.64.0.1": false, "0.0.0.0": false, "224.0.0.1": false, "255.255.255.255": false, "198.18.0.1": false, "203.0.113.9": false,
 		"::1": false, "::": false, "fe80::1": false, "fd00::1": false, "ff02::1": false, "64:ff9b::7f00:1": false, "2002:7f00:1::": false,
+		"::7f00:1": false, "fec0::1": false, "64:ff9b:1::1": false, "100::1": false, "4000::1": false,
 		"2001:db8::1": false, "fd00:ec2::254": false,
 	} {
 		if got := isPublic(netip.MustParseAddr(address)); got != want {
@@ -50,6 +51,16 @@ func mediaServer(t *testing.T) (*httptest.Server, *PublicFetcher) {
 	serve("/page", "text/html; charset=utf-8", []byte("<html>"))
 	serve("/drawing", "image/svg+xml", []byte("<svg/>"))
 	serve("/huge", "image/png", bytes.Repeat([]byte("x"), maxMedia+1))
+	mux.HandleFunc("/referred", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header["Referer"] != nil {
+			t.Errorf("a redirect tells of %q", r.Header["Referer"])
+		}
+		http.Redirect(w, r, "/image", http.StatusFound)
+	})
+	mux.HandleFunc("/wide", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["X-Padding"] = []string{strings.Repeat("x", 2*maxMediaHeader)}
+	})
+	mux.Handle("/elsewhere", http.RedirectHandler("/referred", http.StatusFound))
 	mux.Handle("/moved", http.RedirectHandler("/image", http.StatusFound))
 	mux.Handle("/round", http.RedirectHandler("/round", http.StatusFound))
 	mux.Handle("/down", http.RedirectHandler("http://127.0.0.1/image", http.StatusFound))
@@ -68,6 +79,8 @@ func TestMediaIsFetchedWithinBounds(t *testing.T) {
 		{"/image", "image/png", ""},
 		{"/untyped", "image/png", ""},
 		{"/moved", "image/png", ""},
+		{"/elsewhere", "image/png", ""},
+		{"/wide", "", "header"},
 		{"/page", "", "no image"},
 		{"/drawing", "", "no image"},
 		{"/huge", "", "larger than"},
@@ -75,7 +88,10 @@ func TestMediaIsFetchedWithinBounds(t *testing.T) {
 		{"/round", "", "too many redirects"},
 		{"/down", "", "not a plain https"},
 	} {
-		media, data, err := fetcher.Fetch(context.Background(), srv.URL+test.path)
+		media, data, err := fetcher.Fetch(context.Background(), srv.URL+test.path+"?signature=canary")
+		if err != nil && (strings.Contains(err.Error(), "canary") || strings.Contains(err.Error(), srv.URL)) {
+			t.Errorf("%s: the error tells the address: %v", test.path, err)
+		}
 		if test.err != "" {
 			if err == nil || !strings.Contains(err.Error(), test.err) {
 				t.Errorf("%s: error is %v, want %q", test.path, err, test.err)

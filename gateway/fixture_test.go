@@ -71,7 +71,7 @@ func (s setup) start(t testing.TB) *gate {
 		Surface: gateway.Surface{OpenAI: true, Health: true},
 		Auth:    who, Routes: s.table(t), Observer: seen,
 		Limits: gateway.DefaultLimits(), Retries: gateway.DefaultRetries,
-		Streams: new(gateway.Streams), Memory: signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour)},
+		Streams: new(gateway.Streams), Memory: signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour, nil)},
 	}
 	if s.change != nil {
 		s.change(gw)

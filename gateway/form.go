@@ -4,107 +4,208 @@ import (
 	"bytes"
 	"mime"
 	"net/http"
-	"net/textproto"
 	"slices"
 	"strings"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/usage"
 )
 
-// form is what is known of a request that came as multipart/form-data: where
-// the model's value stands in the body.
+// Forms are read in the narrowest grammar that every client writes. Servers read
+// them in many ways: one that took another part for the model than the gateway
+// did would answer with a model to which the caller has no right. What could be
+// read in two ways is refused.
+
+// form is what is known of a request that came as multipart/form-data.
 type form struct {
+	// model is where the model's value stands in the body.
 	model jsonbytes.Span
+	// files is how many bytes of the body are files.
+	files int
 }
 
 func isMultipart(h http.Header) bool {
 	return strings.HasPrefix(mediaType(h), "multipart/")
 }
 
-// maxFormParts bounds what is searched for the model.
-const maxFormParts = 128
+const (
+	// maxFormParts bounds what is searched for the model.
+	maxFormParts = 128
+	// maxPartHeader bounds the header of one part.
+	maxPartHeader = 8 << 10
+)
 
 // readForm finds the fields model and stream. Files are passed over unread.
 func (c *call) readForm() error {
-	_, params, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-	boundary := params["boundary"]
-	if err != nil || boundary == "" {
+	boundary, ok := formBoundary(c.r.Header["Content-Type"])
+	if !ok {
 		return errForm
 	}
-	f := &form{}
-	found, parts := false, 0
-	delimiter := []byte("--" + boundary)
-	for at, rest := 0, c.body.bytes; ; {
-		next := bytes.Index(rest, delimiter)
-		if next < 0 {
-			break
-		}
-		if parts++; parts > maxFormParts {
+	parts, err := formParts(c.body.bytes, boundary)
+	if err != nil {
+		return err
+	}
+	c.form = new(form)
+	found := make(map[string]jsonbytes.Span, 2)
+	for _, part := range parts {
+		name, file, ok := partName(part.header)
+		if !ok {
 			return errForm
 		}
-		at += next + len(delimiter)
-		rest = c.body.bytes[at:]
-		name, value, ok := formField(rest, delimiter)
-		if !ok {
+		if file {
+			c.form.files += part.value.To - part.value.From
+		}
+		field := decisive(name)
+		if field == "" {
 			continue
 		}
-		value.From += at
-		value.To += at
-		switch name {
-		case "model":
-			if found {
-				return contentError("duplicate_key", "model", "The request has a member twice: send each once.")
-			}
-			f.model, found = value, true
-		case "stream":
-			c.routing.stream = string(value.Of(c.body.bytes)) == "true"
+		if name != field || file || !isPlainText(part.header) {
+			return errForm
 		}
+		if _, twice := found[field]; twice {
+			return contentError("duplicate_key", field, "The request has a member twice: send each once.")
+		}
+		found[field] = part.value
 	}
-	if !found {
+	model, ok := found["model"]
+	if !ok {
 		return errModelMissing
 	}
-	c.form = f
-	return c.nameModel(jsonbytes.AppendBytes(nil, f.model.Of(c.body.bytes)))
+	c.form.model = model
+	stream := found["stream"]
+	c.routing.stream = string(stream.Of(c.body.bytes)) == "true"
+	return c.nameModel(jsonbytes.AppendBytes(nil, model.Of(c.body.bytes)))
 }
 
-// formField reads a part behind its delimiter: the field's name, and its value's
-// place, unless it is a file.
-func formField(part, delimiter []byte) (name string, value jsonbytes.Span, ok bool) {
-	if !bytes.HasPrefix(part, []byte("\r\n")) {
-		return "", value, false // the closing delimiter, or none
+// formBoundary is the boundary of multipart/form-data with no other parameter
+// that a server could heed.
+func formBoundary(contentType []string) (boundary string, ok bool) {
+	if len(contentType) != 1 || strings.ContainsAny(contentType[0], `*\`) {
+		return "", false
 	}
-	header, _, ok := bytes.Cut(part, []byte("\r\n\r\n"))
-	if !ok {
-		return "", value, false
+	media, params, err := mime.ParseMediaType(contentType[0])
+	boundary = params["boundary"]
+	return boundary, err == nil && media == "multipart/form-data" && boundary != "" && len(boundary) <= 70
+}
+
+// formPart is one part of a form.
+type formPart struct {
+	header []byte
+	value  jsonbytes.Span
+}
+
+// formParts cuts a form at its boundary, which may stand nowhere but between parts.
+func formParts(body []byte, boundary string) (parts []formPart, _ error) {
+	delimiter := []byte("\r\n--" + boundary)
+	at := len(delimiter) - 2
+	if !bytes.HasPrefix(body, delimiter[2:]) {
+		return nil, errForm
 	}
-	value.From = len(header) + len("\r\n\r\n")
+	for {
+		rest := body[at:]
+		if closing, ok := bytes.CutPrefix(rest, []byte("--")); ok {
+			if len(bytes.TrimRight(closing, "\r\n")) > 0 {
+				return nil, errForm
+			}
+			return parts, nil
+		}
+		head := bytes.Index(rest[:min(len(rest), maxPartHeader)], []byte("\r\n\r\n"))
+		if head < 2 || rest[0] != '\r' || rest[1] != '\n' || len(parts) == maxFormParts {
+			return nil, errForm
+		}
+		value := jsonbytes.Span{From: at + head + 4}
+		// The boundary counts wherever it stands: some servers do not ask for the line's end before it.
+		next := bytes.Index(body[value.From:], delimiter[2:])
+		if next < 2 || !bytes.HasSuffix(body[:value.From+next], delimiter[:2]) {
+			return nil, errForm
+		}
+		value.To = value.From + next - 2
+		parts = append(parts, formPart{header: rest[2:head], value: value})
+		at = value.From + next + len(delimiter) - 2
+	}
+}
+
+// partName reads the one Content-Disposition of a part.
+func partName(header []byte) (name string, file, ok bool) {
 	for line := range bytes.SplitSeq(header, []byte("\r\n")) {
-		field, content, _ := strings.Cut(string(line), ":")
-		if textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(field)) != "Content-Disposition" {
+		field, content, colon := strings.Cut(string(line), ":")
+		if !colon || strings.ContainsAny(field, " \t") || strings.ContainsAny(content, "\r\n") {
+			return "", false, false // folded, or cut by another rule than ours
+		}
+		if !strings.EqualFold(field, "Content-Disposition") {
 			continue
 		}
-		_, params, err := mime.ParseMediaType(content)
-		if _, file := params["filename"]; err != nil || file {
-			return "", value, false
+		disposition, params, err := mime.ParseMediaType(content)
+		if err != nil || ok || disposition != "form-data" || strings.Contains(strings.ReplaceAll(content, "filename*", ""), "name*") {
+			return "", false, false
 		}
-		name = params["name"]
+		name, ok = params["name"]
+		_, file = params["filename"]
 	}
-	length := bytes.Index(part[value.From:], append([]byte("\r\n"), delimiter...))
-	if name == "" || length < 0 {
-		return "", value, false
-	}
-	value.To = value.From + length
-	return name, value, true
+	return name, file, ok
 }
 
-// editedForm puts the target's model in.
+// isPlainText tells whether a part's value is what it looks like.
+func isPlainText(header []byte) bool {
+	for line := range bytes.SplitSeq(header, []byte("\r\n")) {
+		field, content, _ := strings.Cut(string(line), ":")
+		switch strings.ToLower(field) {
+		case "content-disposition", "content-length":
+		case "content-type":
+			media, params, err := mime.ParseMediaType(content)
+			if charset := strings.ToLower(params["charset"]); err != nil || media != "text/plain" || charset != "" && charset != "utf-8" && charset != "us-ascii" {
+				return false
+			}
+		case "content-transfer-encoding":
+			switch strings.ToLower(strings.TrimSpace(content)) {
+			case "7bit", "8bit", "binary":
+			default:
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// decisive is which of the fields that decide something a server may take the
+// name for: Model and model[] are both model somewhere.
+func decisive(name string) string {
+	name, _, _ = strings.Cut(name, "[")
+	for _, field := range [...]string{"model", "stream"} {
+		if strings.EqualFold(strings.TrimSpace(name), field) {
+			return field
+		}
+	}
+	return ""
+}
+
+// bytesPerFileToken is about how many bytes of a file a provider counts as one
+// token: a tenth of a second of sound.
+const bytesPerFileToken = 1600
+
+// estimate guesses the tokens of the request of so many bytes in all.
+func (f *form) estimate(size int) int64 {
+	return usage.EstimateBytes(size-f.files) + int64(f.files/bytesPerFileToken)
+}
+
+// editedForm puts the target's model in, or what the provider calls that.
 func (a *attempt) editedForm() *buffer {
-	if a.target.Model == a.routing.model {
+	model := a.target.Model
+	if edits := a.endpoint.Edits; edits != nil {
+		for _, m := range edits.Set {
+			if name, ok := m.Value.Text(); ok && m.Name == "model" {
+				model = name
+			}
+		}
+	}
+	if model == a.routing.model {
 		a.body.owners.Add(1)
 		return a.body
 	}
 	out := newBuffer()
 	body := a.body.bytes
-	out.bytes = slices.Concat(body[:a.form.model.From], []byte(a.target.Model), body[a.form.model.To:])
+	out.bytes = slices.Concat(body[:a.form.model.From], []byte(model), body[a.form.model.To:])
 	return out
 }

@@ -413,3 +413,48 @@ func TestBlankLinesThatComeInPiecesAreKept(t *testing.T) {
 		equal(t, "stream", got.body, event)
 	}
 }
+
+func TestForwardedRequestsCannotBeReadAsForms(t *testing.T) {
+	var contentType string
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		contentType = strings.Join(r.Header["Content-Type"], ", ")
+		w.Header()["Content-Type"] = []string{"application/json"}
+		_, _ = w.Write([]byte(`{"data":[{"b64_json":"` + strings.Repeat("iVBORw0K", 10_000) + `"}]}`))
+	}))
+	defer upstream.Close()
+	g := setup{upstreams: []*providers.Upstream{load(t, "openai", "openai", upstream.URL+"/v1")}}.start(t)
+	// A server that reads it as its content type says would find another model.
+	got := g.do(t, http.MethodPost, "/v1/images/generations", `{"model":"openai/allowed","prompt":"&model=secret&x="}`, "Content-Type", "application/x-www-form-urlencoded")
+	equal(t, "status", got.status, 200)
+	equal(t, "content type", contentType, "application/json")
+	// A provider without streams of images answers at once, and is not asked again.
+	got = g.do(t, http.MethodPost, "/v1/images/generations", `{"model":"openai/m","prompt":"a cat","stream":true}`)
+	wantText(t, got, "b64_json")
+	g.record(t)
+	if r := g.record(t); r.Ending != usage.Complete || r.Tokens.Input == 0 {
+		t.Errorf("record is %+v", r)
+	}
+}
+
+func TestRequestsWithinRequestsDoNotNameModels(t *testing.T) {
+	for _, test := range []struct{ method, body string }{
+		{"countTokens", `{"generate_content_request":{"model":"models/secret","contents":[{"parts":[{"text":"hi"}]}]}}`},
+		{"countTokens", `{"generateContentRequest":{"model":"models/secret","contents":[{"parts":[{"text":"hi"}]}]}}`},
+		{"countTokens", `{"contents":[{"parts":[{"text":"hi"}]}],"generate_content_request":{"model":"models/secret","contents":[{"parts":[{"text":"hi"}]}]}}`},
+		{"batchEmbedContents", `{"requests":[{"model":"models/secret","content":{"parts":[{"text":"hi"}]}}]}`},
+		{"embedContent", `{"model":"models/secret","content":{"parts":[{"text":"hi"}]}}`},
+		{"embedContent", `{"mod\u0065l":"models/secret","content":{"parts":[{"text":"hi"}]}}`},
+		{"generateContent", `{"model":"models/secret","contents":[{"parts":[{"text":"hi"}]}]}`},
+	} {
+		g, srv := vendors(t, nil)
+		g.do(t, http.MethodPost, "/v1beta/models/google/allowed:"+test.method, test.body)
+		for _, call := range srv.Calls() {
+			if strings.Contains(string(call.Body), "secret") || !strings.Contains(call.Path, "allowed") {
+				t.Errorf("%s: the provider was asked %s %s", test.body, call.Path, call.Body)
+			}
+		}
+		if len(srv.Calls()) != 1 {
+			t.Errorf("%s: %d calls", test.body, len(srv.Calls()))
+		}
+	}
+}

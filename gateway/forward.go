@@ -15,6 +15,9 @@ import (
 // rerank, and completions of the old form. A JSON answer is read whole and
 // metered like any other; everything else is passed on as it comes.
 
+// completionsPath is of the one operation among them that answers with text of a model.
+const completionsPath = "/completions"
+
 // isJSON tells whether an answer is read whole, or event by event.
 func (a *attempt) isJSON(h http.Header) bool {
 	switch mediaType(h) {
@@ -22,9 +25,15 @@ func (a *attempt) isJSON(h http.Header) bool {
 		return true
 	case "text/event-stream":
 		// The one stream among them whose end can be told.
-		return a.path == "/completions"
+		return a.path == completionsPath
 	}
 	return false
+}
+
+// isWhole tells whether a call that is passed on got one JSON answer in place of
+// the stream that it asked for, which not all providers have.
+func (a *attempt) isWhole(h http.Header) bool {
+	return a.op == opForward && mediaType(h) == "application/json"
 }
 
 var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}

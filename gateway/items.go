@@ -27,21 +27,23 @@ func (c *call) resolveItems() error {
 		return nil
 	}
 	at := f.members[i].Value
-	input, found := c.resolved(f.members[i].Raw(c.body.bytes))
-	if !found {
-		return nil
+	input, err := c.resolved(f.members[i].Raw(c.body.bytes))
+	if input == nil || err != nil {
+		return err
 	}
 	c.body.bytes = slices.Concat(c.body.bytes[:at.From], input, c.body.bytes[at.To:])
 	c.resolvedItems = true
-	var err error
 	if f.members, err = jsonbytes.Scan(f.few[:0], c.body.bytes, c.g.Limits.Depth); err != nil {
 		return scanError(err)
 	}
 	return nil
 }
 
-// resolved is an input array with items in the place of known references.
-func (c *call) resolved(input jsonbytes.Value) (array []byte, found bool) {
+// resolved is an input array with items in the place of known references, nil if
+// there are none. An item may be referred to many times: what comes of it is
+// bounded like a request that holds it all.
+func (c *call) resolved(input jsonbytes.Value) (array []byte, _ error) {
+	found := false
 	for _, item := range input.Elements() {
 		if item.Get("type").Is("item_reference") {
 			id, _ := item.Get("id").Text()
@@ -49,13 +51,16 @@ func (c *call) resolved(input jsonbytes.Value) (array []byte, found bool) {
 				item, found = known.Item, true
 			}
 		}
+		if int64(len(array)+len(item)) > c.g.Limits.Body {
+			return nil, errBodyTooLarge
+		}
 		array = append(append(array, ','), item...)
 	}
 	if !found {
-		return nil, false
+		return nil, nil
 	}
 	array[0] = '['
-	return append(array, ']'), true
+	return append(array, ']'), nil
 }
 
 // remembersItems tells whether the client may refer to what it is answered.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyllm/llmproxy/gateway"
 	"github.com/caddyllm/llmproxy/internal/testllm"
 )
 
@@ -53,4 +54,16 @@ func TestItemsAreNotKeptForClientsThatKeepThem(t *testing.T) {
 	first := g.do(t, http.MethodPost, "/v1/responses", `{"model":"claude/claude-opus-4-5","input":"Who are you?","store":false}`)
 	second := `{"model":"claude/claude-opus-4-5","input":[{"type":"item_reference","id":"` + lastItem(t, first.body) + `"},{"role":"user","content":"Sure?"}]}`
 	wantError(t, g.do(t, http.MethodPost, "/v1/responses", second), 400, "unsupported_parameter")
+}
+
+func TestItemsThatAreReferredToManyTimesAreBounded(t *testing.T) {
+	g, srv := vendors(t, func(g *gateway.Gateway) { g.Limits.Body = 64 << 10 })
+	srv.Script(testllm.Reply{Text: strings.Repeat("I am Claude. ", 1000)})
+	first := g.do(t, http.MethodPost, "/v1/responses", `{"model":"claude/claude-opus-4-5","input":"Who are you?"}`)
+	reference := `,{"type":"item_reference","id":"` + lastItem(t, first.body) + `"}`
+	for times, status := range map[int]int{2: 200, 20: 413} {
+		srv.Script(testllm.Reply{Text: "Sure."})
+		got := g.do(t, http.MethodPost, "/v1/responses", `{"model":"claude/claude-opus-4-5","input":[{"role":"user","content":"Who?"}`+strings.Repeat(reference, times)+`]}`)
+		equal(t, "status", got.status, status)
+	}
 }

@@ -18,9 +18,12 @@ type MediaFetcher interface {
 const maxFetched = 20
 
 // fetchMedia replaces the URLs at the given places by what they hold. It tells
-// whether there were any.
+// whether there were any. All together may be as large and take as long as the
+// request itself may.
 func (a *attempt) fetchMedia(places []string) (fetched bool, _ error) {
-	count := 0
+	ctx, cancel := context.WithDeadline(a.r.Context(), a.record.Start.Add(a.g.Limits.Total))
+	defer cancel()
+	count, left := 0, a.g.Limits.Body
 	for t := range a.decoded.chat.Turns {
 		parts := a.decoded.chat.Turns[t].Parts
 		for p := range parts {
@@ -31,10 +34,13 @@ func (a *attempt) fetchMedia(places []string) (fetched bool, _ error) {
 			if count++; count > maxFetched {
 				return fetched, errTooMuchMedia
 			}
-			mediaType, data, err := a.g.Media.Fetch(a.r.Context(), m.URL)
+			mediaType, data, err := a.g.Media.Fetch(ctx, m.URL)
 			if err != nil {
 				a.record.Cause = err.Error()
 				return fetched, mediaNotFetched(parts[p].At.Pointer())
+			}
+			if left -= int64(base64.StdEncoding.EncodedLen(len(data))); left < 0 {
+				return fetched, errTooMuchMedia
 			}
 			m.Type, m.Data = mediaType, base64.StdEncoding.AppendEncode(nil, data)
 			fetched = true
@@ -55,7 +61,7 @@ func concerns(pointer string, places []string) bool {
 
 var errTooMuchMedia = &transform.Error{
 	Kind: transform.ErrBadRequest, Code: "too_many_media", NoRetry: true,
-	Message: "The request names too many images or files by URL: send fewer, or send them as data.",
+	Message: "The request names more images or files by URL than this gateway fetches: send fewer, or send them as data.",
 }
 
 func mediaNotFetched(pointer string) *transform.Error {

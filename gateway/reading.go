@@ -16,8 +16,10 @@ type routingFields struct {
 	stream       bool
 	includeUsage bool
 	several      bool // more than one answer is asked for
-	members      []jsonbytes.Member
-	few          [24]jsonbytes.Member // memory of members, for all but odd requests
+	// nested are the members in which a request may name further models.
+	nested  [3]jsonbytes.Value
+	members []jsonbytes.Member
+	few     [24]jsonbytes.Member // memory of members, for all but odd requests
 }
 
 // known are the members that decide something, here or at a provider. A
@@ -58,6 +60,12 @@ func (c *call) readRouting() error {
 		case "n":
 			n, _ := value.Int()
 			f.several = n > 1
+		case "models":
+			f.nested[0] = value
+		case "fallbacks":
+			f.nested[1] = value
+		case "tools":
+			f.nested[2] = value
 		case "stream_options":
 			if err := value.Unique("/stream_options"); err != nil {
 				return scanError(err)
@@ -114,7 +122,7 @@ type contentRule struct {
 var (
 	chatRule      = contentRule{members: []string{"messages"}}
 	responsesRule = contentRule{members: []string{"input", "prompt", "previous_response_id", "conversation"}, text: true, object: true}
-	geminiRule    = contentRule{members: []string{"contents", "generateContentRequest"}, text: true, object: true}
+	geminiRule    = contentRule{members: []string{"contents", "generateContentRequest", "generate_content_request"}, text: true, object: true}
 	embedRule     = contentRule{members: []string{"input"}, text: true}
 	vectorRule    = contentRule{members: []string{"content", "requests"}, text: true, object: true}
 	forwardRule   = contentRule{}
@@ -195,12 +203,12 @@ func validModel(name string) bool {
 		return false
 	}
 	for _, r := range name {
-		if r <= ' ' || r == 0x7f || strings.ContainsRune(`?#%\"<>{}|^`+"`", r) {
+		if r <= ' ' || r == 0x7f || strings.ContainsRune(`?#%\;"<>{}|^`+"`", r) {
 			return false
 		}
 	}
 	for segment := range strings.SplitSeq(name, "/") {
-		if segment == "." || segment == ".." {
+		if segment == "" || segment == "." || segment == ".." {
 			return false
 		}
 	}

@@ -181,7 +181,9 @@ func (r *relay) takeEvent(event *sse.Event) (content bool) {
 			r.out, r.passage = out, saidItself{r.passage}
 			return false
 		}
-		out = out[:held]
+		if r.same { // a translation has written what came before the error, and nothing of that
+			out = out[:held]
+		}
 	}
 	if sign.Content {
 		r.delivered.Add(len(event.Data))

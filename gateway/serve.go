@@ -126,6 +126,9 @@ func (c *call) makePlan() error {
 	}
 	c.plan = plan
 	c.record.Route = plan.Label
+	if !c.mayName() {
+		return errModelNotAllowed
+	}
 	return nil
 }
 

@@ -54,7 +54,7 @@ func (c *call) bill() usage.Tokens {
 	sure := tokens.Known && tokens.Total() > 0 && c.record.Ending == usage.Complete
 	tokens.Estimated = tokens.Estimated || !tokens.Known
 	if tokens.Input == 0 {
-		tokens.Input, tokens.Estimated = usage.EstimateBytes(len(c.body.bytes)), true
+		tokens.Input, tokens.Estimated = c.estimateInput(), true
 	}
 	if output := c.estimateOutput(); !sure && output > tokens.Output {
 		tokens.Output, tokens.Estimated = output, true
@@ -64,7 +64,7 @@ func (c *call) bill() usage.Tokens {
 
 func (c *call) estimateOutput() int64 {
 	switch {
-	case c.op != opChat:
+	case c.op != opChat && c.path != completionsPath:
 		return 0
 	case c.record.Stream || !c.committed:
 		return c.delivered

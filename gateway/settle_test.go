@@ -72,6 +72,8 @@ func TestBill(t *testing.T) {
 		{"not counted", usage.Tokens{}, call{claim: claim{op: opChat}, accepted: true, committed: true}, usage.Complete, 100, 20, true},
 		{"only the prompt counted", usage.Tokens{Input: 7}, call{claim: claim{op: opChat}, accepted: true, delivered: 9, record: usage.Record{Stream: true}}, usage.Broken, 7, 9, true},
 		{"accepted, then lost", usage.Tokens{}, call{claim: claim{op: opChat}, accepted: true}, usage.Failed, 100, 0, true},
+		{"completions that broke off", usage.Tokens{}, call{claim: claim{op: opForward, path: completionsPath}, accepted: true, committed: true, delivered: 9, record: usage.Record{Stream: true}}, usage.Broken, 100, 9, true},
+		{"sound", usage.Tokens{}, call{claim: claim{op: opForward, path: "/audio/transcriptions"}, accepted: true, committed: true, form: &form{files: 240}}, usage.Complete, 40, 0, true},
 		{"embeddings", usage.Tokens{}, call{claim: claim{op: opEmbeddings}, accepted: true, committed: true}, usage.Complete, 100, 0, true},
 		{"absurd", usage.Tokens{Input: 1 << 62, Output: 1 << 62, Known: true}, call{claim: claim{op: opChat}, accepted: true}, usage.Complete, 1 << 40, 1 << 40, false},
 	} {
@@ -115,5 +117,21 @@ func TestRetryAfter(t *testing.T) {
 	both := http.Header{"Retry-After": {"9"}, "Retry-After-Ms": {"100"}}
 	if got := retryAfter(both, now); got != 100*time.Millisecond {
 		t.Errorf("both are %v, want the finer one", got)
+	}
+}
+
+func TestMediaAreNotEstimatedByTheirSize(t *testing.T) {
+	image := strings.Repeat("iVBORw0K", 100_000)
+	for body, want := range map[string]int64{
+		"": 0, "abcd": 1,
+		strings.Repeat("some words ", 8_000):     22_000,
+		`{"image":"` + image + `","text":"hi"}`:  mediaTokens + 6,
+		image + `"` + image:                      2*mediaTokens + 1,
+		strings.Repeat("x", leastMedia-1) + " ä": leastMedia/4 + 1,
+	} {
+		c := &call{body: &buffer{bytes: []byte(body)}}
+		if got := c.estimateInput(); got != want {
+			t.Errorf("%.20q of %d bytes: %d tokens, want %d", body, len(body), got, want)
+		}
 	}
 }

@@ -204,7 +204,7 @@ func modelOf(r *http.Request, path, prefix string) string {
 // that has them.
 func isForwarded(path string) bool {
 	switch path {
-	case "/completions", "/moderations", "/rerank",
+	case completionsPath, "/moderations", "/rerank",
 		"/images/generations", "/images/edits", "/images/variations",
 		"/audio/speech", "/audio/transcriptions", "/audio/translations":
 		return true
@@ -239,7 +239,7 @@ func generateContent(r *http.Request, path string) claim {
 			break
 		}
 	}
-	if _, after, ok := strings.Cut(rest, "publishers/google/models/"); ok {
+	if before, after, ok := strings.Cut(rest, "publishers/google/models/"); ok && isPlace(before) {
 		rest = "models/" + after
 	}
 	client := gemini.Codec{}
@@ -269,6 +269,13 @@ func generateContent(r *http.Request, path string) claim {
 		return claim{op: opGetModel, client: client, model: name}.by(r, http.MethodGet)
 	}
 	return c.by(r, http.MethodPost)
+}
+
+// isPlace tells what Vertex AI's paths begin with: projects/<p>/locations/<l>/, or
+// nothing for clients with an API key.
+func isPlace(path string) bool {
+	s := strings.Split(path, "/")
+	return path == "" || len(s) == 5 && s[0] == "projects" && s[1] != "" && s[2] == "locations" && s[3] != "" && s[4] == ""
 }
 
 // isArray tells whether a client takes its streams as one JSON array.

@@ -112,7 +112,7 @@ func (a *attempt) encode(out *buffer) (lost transform.Losses, err error) {
 // complete adds to a translated request what the provider wants beside its
 // format, and leaves out what it takes from elsewhere.
 func (a *attempt) complete(out *buffer, edits *providers.Edits) {
-	if len(edits.Set) == 0 && len(edits.Omit) == 0 {
+	if len(edits.Set) == 0 && len(edits.Omit) == 0 && edits.Betas == "" {
 		return
 	}
 	members, err := jsonbytes.Scan(nil, out.bytes, 0)
@@ -122,6 +122,11 @@ func (a *attempt) complete(out *buffer, edits *providers.Edits) {
 	var patch jsonbytes.Patch
 	for _, m := range edits.Set {
 		patch.Set(m.Name, m.Value)
+	}
+	if edits.Betas != "" && a.sameFormat() {
+		if betas := a.betas(); betas != nil {
+			patch.Set(edits.Betas, betas)
+		}
 	}
 	for _, name := range edits.Omit {
 		patch.Remove(name)

@@ -113,7 +113,7 @@ func TestConversationMayHopBetweenVendors(t *testing.T) {
 	}
 	ask := func(body string) string {
 		srv.Script(testllm.Reply{Text: "well"})
-		wantText(t, g.do(t, http.MethodPost, "/v1/messages", body, "anthropic-version", "2023-06-01"), "well")
+		wantText(t, g.do(t, http.MethodPost, "/v1/messages", body, "anthropic-version", "2026-10-21", "anthropic-beta", "context-1m-2025-08-07"), "well")
 		calls := srv.Calls()
 		return string(calls[len(calls)-1].Body)
 	}
@@ -122,10 +122,41 @@ func TestConversationMayHopBetweenVendors(t *testing.T) {
 	if body := ask(history("claude/claude-opus-4-5", string(sealed))); strings.Contains(body, string(sealed)) || strings.Contains(body, "R29vZ2xl") {
 		t.Errorf("Anthropic got another vendor's signature: %s", body)
 	}
+	// What the client wants of its own format goes along, but for the version, which is the translation's.
+	header := srv.Calls()[0].Header
+	equal(t, "betas", header.Get("Anthropic-Beta"), "context-1m-2025-08-07")
+	equal(t, "version", header.Get("Anthropic-Version"), "2023-06-01")
 	if body := ask(history("google/gemini-3-pro", string(sealed))); !strings.Contains(body, `"R29vZ2xl"`) {
 		t.Errorf("Google did not get its signature back: %s", body)
 	}
 	// What Anthropic signed goes through byte for byte.
 	own := history("claude/claude-opus-4-5", `"QW50aHJvcGlj"`)
 	equal(t, "request", ask(own), strings.Replace(own, "claude/", "", 1))
+}
+
+// shelf has a picture of some size at every address.
+type shelf int
+
+func (s shelf) Fetch(ctx context.Context, _ string) (string, []byte, error) {
+	if _, ok := ctx.Deadline(); !ok {
+		return "", nil, errors.New("a fetch may take for ever")
+	}
+	return "image/png", make([]byte, s), nil
+}
+
+func TestFetchedMediaAreBoundedTogether(t *testing.T) {
+	srv := testllm.New(t)
+	g := setup{
+		upstreams: []*providers.Upstream{loadConfig(t, "local", "ollama", `{"base_url":"`+srv.URL+`"}`)},
+		change:    func(g *gateway.Gateway) { g.Media, g.Limits.Body = shelf(6<<10), 32<<10 },
+	}.start(t)
+	ask := func(pictures int) answer {
+		const picture = `,{"type":"image_url","image_url":{"url":"https://example.com/x"}}`
+		return g.chat(t, `{"model":"local/m","messages":[{"role":"user","content":[{"type":"text","text":"hi"}`+strings.Repeat(picture, pictures)+`]}]}`)
+	}
+	reply := testllm.Reply{ContentType: "application/json", Body: []byte(`{"model":"m","message":{"role":"assistant","content":"cats"},"done":true,"done_reason":"stop"}`)}
+	srv.Script(reply)
+	wantText(t, ask(3), "cats")
+	wantError(t, ask(5), 400, "too_many_media")
+	wantCalls(t, srv, 1)
 }

@@ -34,7 +34,10 @@ func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) (*http.Requ
 	header["Accept"] = headerJSON
 	switch {
 	case a.op == opForward:
-		header["Content-Type"], header["Accept"] = a.r.Header["Content-Type"], headerAny
+		header["Accept"] = headerAny
+		if a.form != nil {
+			header["Content-Type"] = a.r.Header["Content-Type"] // which names the boundary
+		}
 	case a.endpoint.Framing == transform.FramingAWS, a.endpoint.Framing == transform.FramingAWSChunks:
 		header["Accept"] = headerAny
 	case a.routing.stream && a.endpoint.Framing == transform.FramingSSE:
@@ -45,9 +48,10 @@ func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) (*http.Requ
 	header["Accept-Encoding"] = headerIdentity
 	header["User-Agent"] = headerAgent
 	maps.Copy(header, a.endpoint.Header)
-	if a.same {
+	if a.sameFormat() {
 		for _, name := range a.endpoint.Forward {
-			if values := a.r.Header[name]; len(values) > 0 {
+			// A translation is of the version that it was written for.
+			if values := a.r.Header[name]; len(values) > 0 && (a.same || header[name] == nil) {
 				header[name] = values
 			}
 		}

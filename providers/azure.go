@@ -185,10 +185,14 @@ func (p *AzureOpenAI) Chat(call Call) Endpoint {
 // Embeddings is the deployment's /embeddings.
 func (p *AzureOpenAI) Embeddings(call Call) Endpoint { return p.endpoint(call.Model, "/embeddings") }
 
-// Forward is POST {base_url}/openai/v1{path}: the paths of a deployment would
-// need its name.
-func (p *AzureOpenAI) Forward(path string) Endpoint {
-	return Endpoint{URL: p.Join("/openai/v1" + path), Codec: openai.Codec{}, Forward: openAIForward}
+// Forward is POST {base_url}/openai/v1{path}, which takes the deployment's name as
+// the model's, whatever version other calls have.
+func (p *AzureOpenAI) Forward(call Call, path string) Endpoint {
+	e := Endpoint{URL: p.Join("/openai/v1" + path), Codec: openai.Codec{}, Edits: p.renames[call.Model], Forward: openAIForward}
+	if !p.dated {
+		e.URL.RawQuery = p.query
+	}
+	return e
 }
 
 // Authorize sends the key in Azure's own header.

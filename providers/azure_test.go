@@ -36,7 +36,11 @@ func TestWhereCallsToAzureGo(t *testing.T) {
 				if got := p.(providers.Embedder).Embeddings(providers.Call{Model: test.model}).URL.String(); got != base+test.embeddings {
 					t.Errorf("embeddings come from %s, want %s", got, test.embeddings)
 				}
-				if got := p.(providers.Forwarder).Forward("/images/generations").URL.String(); got != base+"/openai/v1/images/generations" {
+				images := base + "/openai/v1/images/generations"
+				if strings.HasSuffix(test.chat, "?api-version=preview") { // a version of the v1 API itself
+					images += "?api-version=preview"
+				}
+				if got := p.(providers.Forwarder).Forward(providers.Call{Model: test.model}, "/images/generations").URL.String(); got != images {
 					t.Errorf("images come from %s", got)
 				}
 			}
@@ -48,6 +52,9 @@ func TestAzureIsToldTheDeployment(t *testing.T) {
 	clearEnvironment(t)
 	t.Setenv("AZURE_OPENAI_ENDPOINT", "https://r.openai.azure.com/")
 	p := mustLoad(t, "azure_openai", `{"api_key":"k","deployment":{"gpt-x":"mine"}}`)
+	if set := p.(providers.Forwarder).Forward(providers.Call{Model: "gpt-x"}, "/audio/speech").Edits.Set; len(set) != 1 || string(set[0].Value) != `"mine"` {
+		t.Errorf("a call that is passed on has %v", set)
+	}
 	if set := p.Chat(chatCall("gpt-x")).Edits.Set; len(set) != 1 || set[0].Name != "model" || string(set[0].Value) != `"mine"` {
 		t.Errorf("sets %v", set)
 	}

@@ -45,7 +45,7 @@ func (p *Cohere) Embeddings(Call) Endpoint { return Endpoint{URL: p.embed, Codec
 
 // Forward is POST {base_url}/v2/rerank, whose body is the one that others took
 // over. Cohere has no other path of OpenAI's.
-func (p *Cohere) Forward(path string) Endpoint {
+func (p *Cohere) Forward(_ Call, path string) Endpoint {
 	if path != "/rerank" {
 		return Endpoint{}
 	}

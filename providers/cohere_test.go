@@ -9,11 +9,11 @@ import (
 
 func TestCohereForwardsRankingsOnly(t *testing.T) {
 	p := mustLoad(t, "cohere", `{"api_key":"k","base_url":"http://h"}`).(providers.Forwarder)
-	if e := p.Forward("/rerank"); e.URL == nil || e.URL.String() != "http://h/v2/rerank" || e.Codec == nil {
+	if e := p.Forward(providers.Call{}, "/rerank"); e.URL == nil || e.URL.String() != "http://h/v2/rerank" || e.Codec == nil {
 		t.Errorf("rankings go to %v", e.URL)
 	}
 	for _, path := range []string{"/moderations", "/rerank/", "/images/generations", ""} {
-		if e := p.Forward(path); e.URL != nil {
+		if e := p.Forward(providers.Call{}, path); e.URL != nil {
 			t.Errorf("%q goes to %v", path, e.URL)
 		}
 	}

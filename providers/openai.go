@@ -96,7 +96,7 @@ func (p *OpenAICompatible) Embeddings(Call) Endpoint {
 }
 
 // Forward is POST {base_url}{path}.
-func (p *OpenAICompatible) Forward(path string) Endpoint {
+func (p *OpenAICompatible) Forward(_ Call, path string) Endpoint {
 	return Endpoint{URL: p.Join(path), Codec: openai.Codec{}, Forward: openAIForward}
 }
 

@@ -98,8 +98,9 @@ type TokenCounter interface {
 // Forwarder is implemented by providers of OpenAI's format that have more of its
 // paths than this module translates, such as /images/generations.
 type Forwarder interface {
-	// Forward says where a call goes whose path below the version is path.
-	Forward(path string) Endpoint
+	// Forward says where a call goes whose path below the version is path. Its
+	// body may be a form, of which edits concern the model alone.
+	Forward(call Call, path string) Endpoint
 }
 
 // Signer is implemented by providers whose credential is more than a header

@@ -15,7 +15,9 @@ type TokenCache struct {
 	mu      sync.Mutex
 	current Token
 	flight  *tokenFlight
+	failure error     // of the last fetch
 	again   time.Time // before that no other refresh is tried while a token is good
+	retry   time.Time // before that the last failure stands for the next
 }
 
 // Token is an access token.
@@ -40,6 +42,8 @@ const (
 	// tokenTimeout bounds a fetch, which outlives the request that began it.
 	tokenTimeout = 30 * time.Second
 	refreshPause = 10 * time.Second
+	// failurePause keeps a flood of requests from being one of fetches that fail.
+	failurePause = time.Second
 )
 
 // NewTokenCache makes a cache of what fetch returns. The errors of fetch must
@@ -53,6 +57,10 @@ func (c *TokenCache) Get(ctx context.Context) (string, error) {
 	c.mu.Lock()
 	now, token, flight := time.Now(), c.current, c.flight
 	usable := token.goodFor(now, tokenMargin)
+	if failure := c.failure; failure != nil && !usable && flight == nil && now.Before(c.retry) {
+		c.mu.Unlock()
+		return "", failure
+	}
 	if flight == nil && !token.goodFor(now, refreshEarly) && !(usable && now.Before(c.again)) {
 		flight = &tokenFlight{done: make(chan struct{})}
 		c.flight = flight
@@ -90,10 +98,11 @@ func (c *TokenCache) run(ctx context.Context, flight *tokenFlight) {
 	defer cancel()
 	flight.token, flight.err = c.fetch(ctx)
 	c.mu.Lock()
-	if flight.err == nil {
+	if c.failure = flight.err; flight.err == nil {
 		c.current = flight.token
 	}
-	c.again = time.Now().Add(refreshPause)
+	now := time.Now()
+	c.again, c.retry = now.Add(refreshPause), now.Add(failurePause)
 	c.flight = nil
 	c.mu.Unlock()
 	close(flight.done)

@@ -61,6 +61,18 @@ func TestATokenThatCannotBeFetched(t *testing.T) {
 		if _, err := c.Get(t.Context()); !errors.Is(err, failure) {
 			t.Errorf("error is %v", err)
 		}
+		for range 5 {
+			if _, err := c.Get(t.Context()); !errors.Is(err, failure) {
+				t.Errorf("error is %v", err)
+			}
+		}
+		if fetched != 2 {
+			t.Errorf("%d fetches, want no other so soon after one that failed", fetched)
+		}
+		time.Sleep(2 * time.Second)
+		if _, err := c.Get(t.Context()); !errors.Is(err, failure) || fetched != 3 {
+			t.Errorf("error is %v after %d fetches", err, fetched)
+		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := NewTokenCache(func(ctx context.Context) (Token, error) {

@@ -150,7 +150,9 @@ func (t *Table) appendTargets(dst []Target, r *Route, star string, mayUse func(s
 	begin := len(dst)
 	for _, target := range r.Targets {
 		target.Model = glob.Expand(target.Model, star)
-		dst = append(dst, target)
+		if !leadsAway(target.Model) {
+			dst = append(dst, target)
+		}
 	}
 	for group := dst[begin:]; len(group) > 0; {
 		n := 1
@@ -171,6 +173,17 @@ func (t *Table) appendTargets(dst []Target, r *Route, star string, mayUse func(s
 		}
 	}
 	return dst
+}
+
+// leadsAway tells names that would mean another place where they stand in a URL's
+// path: what a glob matched may make one of a name that was none.
+func leadsAway(model string) bool {
+	for segment := range strings.SplitSeq(model, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // route finds the alias or glob that claims a name. A direct address of a

@@ -233,3 +233,17 @@ func TestModelsAreListedOnce(t *testing.T) {
 		t.Error("the providers are not in config order")
 	}
 }
+
+func TestGlobsDoNotLeadOutOfTheirPlace(t *testing.T) {
+	list := upstreams(t, "g:gemini")
+	table, err := routing.NewTable(list, []*routing.Route{route(t, list, "any-*", "g/*", ""), route(t, list, "all/*", "g/v/*", "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"any-x": 1, "any-..": 0, "any-.": 0, "all/x/y": 1, "any-...": 1} {
+		plan, err := table.Plan(name, func(string) bool { return true })
+		if err != nil || len(plan.Targets) != want {
+			t.Errorf("%s: %+v, %v", name, plan, err)
+		}
+	}
+}

@@ -199,11 +199,14 @@ func (p *Bedrock) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	into := func(option *string) func(*caddyfile.Dispenser) error {
 		return func(d *caddyfile.Dispenser) error { return directive.One(d, option) }
 	}
+	secret := func(option *string) func(*caddyfile.Dispenser) error {
+		return func(d *caddyfile.Dispenser) error { return providers.ReadSecret(d, option) }
+	}
 	return p.ReadBlock(d, providers.Options{
 		"region":            into(&p.Region),
 		"access_key_id":     into(&p.AccessKeyID),
-		"secret_access_key": into(&p.SecretAccessKey),
-		"session_token":     into(&p.SessionToken),
+		"secret_access_key": secret(&p.SecretAccessKey),
+		"session_token":     secret(&p.SessionToken),
 		"profile":           into(&p.Profile),
 	})
 }

@@ -156,8 +156,9 @@ func TestCaddyfileBlock(t *testing.T) {
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v", got, err)
 	}
-	for _, bad := range []string{"bedrock {\nregion\n}", "bedrock {\nregion a b\n}", "bedrock {\nregion a-1\nregion a-1\n}", "bedrock {\nzone a\n}"} {
-		if _, err := parse(bad); err == nil {
+	for _, bad := range []string{"bedrock {\nregion\n}", "bedrock {\nregion a b\n}", "bedrock {\nregion a-1\nregion a-1\n}", "bedrock {\nzone a\n}",
+		"bedrock {\nsecret_access_key " + canary + " " + canary + "\n}", "bedrock {\nsession_token a " + canary + "\n}"} {
+		if _, err := parse(bad); err == nil || strings.Contains(err.Error(), canary) {
 			t.Errorf("%q was read", bad)
 		}
 	}

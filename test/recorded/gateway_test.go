@@ -88,7 +88,7 @@ func openGate(t testing.TB, h http.Handler) *gate {
 		Surface: gateway.Surface{OpenAI: true, Anthropic: true, Gemini: true},
 		Auth:    who, Routes: table, Observer: observer{}, Limits: gateway.DefaultLimits(),
 		Streams: new(gateway.Streams),
-		Memory:  signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour)},
+		Memory:  signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour, nil)},
 	}
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !gw.ServeHTTP(w, r) {

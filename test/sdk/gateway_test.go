@@ -164,7 +164,7 @@ func startGateway(t *testing.T, standIn string) (address string) {
 	gw := &gateway.Gateway{
 		Surface: gateway.Surface{OpenAI: true, Anthropic: true, Gemini: true},
 		Auth:    who, Routes: table, Observer: unobserved{}, Limits: gateway.DefaultLimits(),
-		Streams: new(gateway.Streams), Memory: remembered{cache.NewShortLived[*gateway.Remembered](10000, time.Hour)},
+		Streams: new(gateway.Streams), Memory: remembered{cache.NewShortLived[*gateway.Remembered](10000, time.Hour, nil)},
 	}
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !gw.ServeHTTP(w, r) {
