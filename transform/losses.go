@@ -56,6 +56,20 @@ func (l *Losses) Drop(at Path) {
 	}
 }
 
+// DropName reports that a turn's speaker was left out.
+func (l *Losses) DropName(t *Turn) {
+	if t.Name != "" {
+		l.Drop(t.At.Key("name"))
+	}
+}
+
+// DropMark reports that a cache mark, if there is one, was left out.
+func (l *Losses) DropMark(m *CacheMark) {
+	if m != nil {
+		l.Drop(m.At)
+	}
+}
+
 // Refuse reports that something essential cannot be carried.
 func (l *Losses) Refuse(at Path) {
 	pointer := at.Pointer()

@@ -1,6 +1,10 @@
 package transform
 
-import "github.com/caddyllm/llmproxy/internal/jsonbytes"
+import (
+	"slices"
+
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+)
 
 // Request is a conversation and how to continue it.
 type Request struct {
@@ -52,6 +56,9 @@ const (
 	RoleSystem
 	RoleDeveloper
 )
+
+// IsSystem tells whether a turn is the system's or the developer's.
+func (r Role) IsSystem() bool { return r == RoleSystem || r == RoleDeveloper }
 
 // Turn is what one speaker said at once. Consecutive turns of one role are
 // allowed: codecs that may not have them merge.
@@ -286,6 +293,28 @@ type Thinking struct {
 	Display string
 	// Effort is low to max; empty: not given.
 	Effort string
+}
+
+// Fill puts the member's value into its place, false if it is of another kind or
+// the place is taken.
+func (m *Member) Fill(place *jsonbytes.Value, kind jsonbytes.Kind) bool {
+	if m.Value.Kind() != kind || *place != nil {
+		return false
+	}
+	*place = m.Value
+	return true
+}
+
+// Allows tells whether a tool may be called where a choice can only be narrowed
+// by narrowing the list of the tools.
+func (c *ToolChoice) Allows(name string) bool {
+	switch c.Mode {
+	case ToolsNamed:
+		return name == c.Name
+	case ToolsRequired, ToolsAuto:
+		return c.Allowed == nil || slices.Contains(c.Allowed, name)
+	}
+	return true
 }
 
 // Leftover returns the value of a member that only some formats know, nil if

@@ -30,6 +30,12 @@ func plain[T string | []byte](text T, at int) int {
 		}
 		at += 16
 	}
+	if len(text)-at >= 8 {
+		if flags := special(word(text[at : at+8])); flags != 0 {
+			return at + bits.TrailingZeros64(flags)/8
+		}
+		at += 8
+	}
 	for at < len(text) && isPlain(text[at]) {
 		at++
 	}

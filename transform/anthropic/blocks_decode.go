@@ -115,14 +115,14 @@ func (d *requestDecoder) thinkingBlock(part *transform.Part, v jsonbytes.Value) 
 			if v.Kind() != jsonbytes.String {
 				return true, wrongType(at, "a string")
 			}
-			if hasText(v) {
+			if v.HasText() {
 				part.Text = v
 			}
 		case "signature":
 			if v.Kind() != jsonbytes.String {
 				return true, wrongType(at, "a string")
 			}
-			if hasText(v) {
+			if v.HasText() {
 				part.Opaque = transform.Unseal(v, transform.VendorAnthropic)
 				part.Opaque.At = at
 			}
@@ -140,7 +140,7 @@ func (d *requestDecoder) redactedBlock(part *transform.Part, v jsonbytes.Value) 
 		case "type":
 		case "data":
 			var data transform.Literal
-			if data, err = literalOf(v, at); err == nil && hasText(data) {
+			if data, err = literalOf(v, at); err == nil && data.HasText() {
 				part.Opaque = opaque(transform.OpaqueRedacted, data)
 				part.Opaque.At = at
 			}
@@ -215,12 +215,12 @@ func (d *requestDecoder) searchResult(part *transform.Part, v jsonbytes.Value) e
 	}
 	for i, text := range [...]transform.Literal{title, source} {
 		if text != nil {
-			part.Text = appendJoined(nil, part.Text, [...]string{``, `\n`}[i], text)
+			part.Text = jsonbytes.Join([...]string{``, `\n`}[i], part.Text, text)
 		}
 	}
 	for i := range content.Parts {
 		if p := &content.Parts[i]; p.Kind == transform.PartText {
-			part.Text = appendJoined(nil, part.Text, `\n\n`, p.Text)
+			part.Text = jsonbytes.Join(`\n\n`, part.Text, p.Text)
 		} else {
 			d.lost.Refuse(p.At)
 		}

@@ -1,43 +1,16 @@
 package anthropic
 
 import (
-	"strconv"
-
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
-// beginAnnotation appends a citation as Chat Completions' url_citation, but
-// for its end. It is false for citations of documents, which have no URL.
-func beginAnnotation(dst []byte, citation jsonbytes.Value) ([]byte, bool) {
-	url := citation.Get("url")
-	if !citation.Get("type").Is("web_search_result_location") || !isLiteral(url) {
-		return dst, false
+// citationOf is a citation as blocks.Citation; nil for those of documents.
+func citationOf(v jsonbytes.Value) []byte {
+	if !v.Get("type").Is("web_search_result_location") {
+		return nil
 	}
-	dst = append(dst, `{"type":"url_citation","url_citation":{"url":`...)
-	dst = append(dst, url...)
-	dst = append(dst, `,"title":`...)
-	if title := citation.Get("title"); isLiteral(title) {
-		dst = append(dst, title...)
-	} else {
-		dst = append(dst, `""`...)
-	}
-	return dst, true
-}
-
-// endAnnotation appends the rest. The format does not say where in the text a
-// citation belongs, only to which block; start and end are that block's, in
-// characters of the whole text.
-func endAnnotation(dst []byte, start, end int) []byte {
-	dst = append(dst, `,"start_index":`...)
-	dst = strconv.AppendInt(dst, int64(start), 10)
-	dst = append(dst, `,"end_index":`...)
-	dst = strconv.AppendInt(dst, int64(end), 10)
-	return append(dst, `}}`...)
-}
-
-// isLiteral tells whether value is a string that may be spliced as it is.
-func isLiteral(value jsonbytes.Value) bool {
-	return value.Kind() == jsonbytes.String && jsonbytes.Check(value, 1) == nil
+	return blocks.Citation(v.Get("url"), v.Get("title"))
 }
 
 // appendCitation appends Chat Completions' url_citation as a citation of a
@@ -49,13 +22,13 @@ func appendCitation(dst []byte, annotation jsonbytes.Value) ([]byte, bool) {
 		source = annotation // Responses does not nest it
 	}
 	url := source.Get("url")
-	if !annotation.Get("type").Is("url_citation") || !isLiteral(url) {
+	if !annotation.Get("type").Is("url_citation") || !url.Spliceable() {
 		return dst, false
 	}
 	dst = append(dst, `{"type":"web_search_result_location","cited_text":"","url":`...)
 	dst = append(dst, url...)
 	dst = append(dst, `,"title":`...)
-	if title := source.Get("title"); isLiteral(title) {
+	if title := source.Get("title"); title.Spliceable() {
 		dst = append(dst, title...)
 	} else {
 		dst = append(dst, "null"...)

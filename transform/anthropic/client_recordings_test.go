@@ -133,7 +133,7 @@ func TestRecordedAnswersAreReadBack(t *testing.T) {
 		}
 		count := func(parts []transform.Part, kind transform.PartKind) (n int) {
 			for _, p := range parts {
-				if p.Kind == kind && (kind != transform.PartText || hasText(p.Text)) {
+				if p.Kind == kind && (kind != transform.PartText || p.Text.HasText()) {
 					n++
 				}
 			}

@@ -29,11 +29,6 @@ type Codec struct {
 // Format is transform.Anthropic.
 func (Codec) Format() transform.Format { return transform.Anthropic }
 
-// answerTool is the tool whose input is the answer itself, for output schemas
-// that are not expressed natively. The decoders know it by its name, because
-// nothing else connects an answer to its request.
-const answerTool = "llm_proxy_answer"
-
 // unknownModel is what a server of this format is taken to accept from a model
 // that is no Claude.
 var unknownModel = catalog.Claude{

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 const (
@@ -276,7 +277,7 @@ func TestGrowingConversationKeepsItsPrefix(t *testing.T) {
 
 func TestHostileConversationsTakeLinearTime(t *testing.T) {
 	calls := assistant()
-	for range maxCalls + 1 {
+	for range blocks.MaxCalls + 1 {
 		calls = with(calls, callPart("c", "f", ""))
 	}
 	refused(t, newest, conversation(user("A"), calls))

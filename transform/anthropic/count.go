@@ -21,23 +21,23 @@ func (Codec) AppendCount(dst []byte, tokens int64) []byte {
 // AppendCountRequest writes r as the body of POST /v1/messages/count_tokens:
 // what makes up the prompt, and nothing of how to continue it.
 func (c Codec) AppendCountRequest(dst []byte, r *transform.Request, to transform.Target, lost *transform.Losses) ([]byte, error) {
-	e := encoder{dst: dst, r: r, to: to, lost: lost, cloud: c.Cloud}
+	e := encoder{Writer: jsonbytes.Writer{Out: dst}, r: r, to: to, lost: lost, cloud: c.Cloud}
 	if err := e.plan(); err != nil {
 		return dst, err
 	}
-	e.dst = append(e.dst, '{')
+	e.Raw("{")
 	e.writePrompt()
 	e.writeChoice()
 	e.writeThinking()
 	e.writeOutputConfig()
 	for _, m := range e.rest {
 		if slices.Contains(countedMembers, m.Name) {
-			e.key(m.Name)
-			e.dst = append(e.dst, m.Value...)
+			e.Key(m.Name)
+			e.Value(m.Value)
 		}
 	}
-	e.dst = append(e.dst, '}')
-	return e.dst, nil
+	e.Raw("}")
+	return e.Out, nil
 }
 
 // countedMembers are the members that the endpoint knows among those that no

@@ -2,11 +2,11 @@ package anthropic
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 // DecodeError reads the body of a failed answer: Anthropic's own errors, those
@@ -35,7 +35,7 @@ func decodeError(status int, body jsonbytes.Value) *transform.Error {
 	}
 	e.Kind = kindOf(status, e.Type)
 	refine(e, message)
-	e.Message = describe(e, message)
+	e.Message = blocks.ErrorMessage(e.Status, message)
 	return e
 }
 
@@ -106,21 +106,4 @@ func refine(e *transform.Error, message string) {
 			e.Code = "model_not_found"
 		}
 	}
-}
-
-// maxMessage is how much of a provider's message a client gets to read, in bytes.
-const maxMessage = 4 << 10
-
-// describe is the message for the client.
-func describe(e *transform.Error, message string) string {
-	if len(message) > maxMessage {
-		message = strings.ToValidUTF8(message[:maxMessage], "") + "…"
-	}
-	if message != "" {
-		return transform.Scrub(message)
-	}
-	if e.Status != 0 {
-		return "the provider answered with status " + strconv.Itoa(e.Status) + " and did not say why"
-	}
-	return "the provider ended its answer with an error and did not say why"
 }

@@ -111,7 +111,7 @@ func (Codec) IsError(body []byte) bool {
 	}
 	v := jsonbytes.Parse(body)
 	inner := v.Get("error")
-	return v.Get("type").Is("error") && hasText(inner.Get("type")) && inner.Get("message").Kind() == jsonbytes.String
+	return v.Get("type").Is("error") && inner.Get("type").HasText() && inner.Get("message").Kind() == jsonbytes.String
 }
 
 func appendOrNull(dst []byte, s string) []byte {

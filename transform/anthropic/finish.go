@@ -5,31 +5,10 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// finishOf translates a stop_reason. calls tells whether the answer calls
-// tools: servers that took the format over do not always say tool_use, and
-// where the only call is the answer itself the model has just stopped.
-func finishOf(reason jsonbytes.Value, calls bool) transform.Finish {
-	word, _ := reason.Text()
-	switch word {
-	case "max_tokens", "model_context_window_exceeded":
-		return transform.FinishLength
-	case "refusal":
-		return transform.FinishContentFilter
-	}
-	switch {
-	case calls:
-		return transform.FinishToolCalls
-	case word == "":
-		return transform.FinishUnknown
-	}
-	// end_turn, stop_sequence, pause_turn, compaction, and what is yet to come.
-	return transform.FinishStop
-}
-
 // explanation is what a refusal says to the user, nil if it says nothing.
 func explanation(details jsonbytes.Value) transform.Literal {
 	text := details.Get("explanation")
-	if text.Kind() != jsonbytes.String || blank(text) {
+	if text.Kind() != jsonbytes.String || text.Blank() {
 		return nil
 	}
 	return text

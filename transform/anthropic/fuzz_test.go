@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 func FuzzDecodeResponse(f *testing.F) {
@@ -62,7 +63,7 @@ func FuzzDecodeStream(f *testing.F) {
 
 func checkLiterals(t *testing.T, literals ...transform.Literal) {
 	for _, literal := range literals {
-		if literal != nil && !isLiteral(literal) {
+		if literal != nil && !literal.Spliceable() {
 			t.Errorf("not a literal: %s", literal)
 		}
 	}
@@ -153,7 +154,7 @@ func checkBody(t *testing.T, text []byte) {
 	last, calls := "", map[string]bool{}
 	for i, message := range body.Get("messages").Elements() {
 		role, _ := message.Get("role").Text()
-		if role == last || i == 0 && role != roleUser || role == roleSystem && last != roleUser {
+		if role == last || i == 0 && role != blocks.User || role == blocks.System && last != blocks.User {
 			t.Errorf("%s after %q: %s", role, last, body)
 		}
 		if message.Get("content").Len() == 0 {
@@ -164,19 +165,19 @@ func checkBody(t *testing.T, text []byte) {
 			switch kind, _ = block.Get("type").Text(); kind {
 			case "tool_use":
 				id, _ := block.Get("id").Text()
-				if calls[id] || !isName(id) || role != roleAssistant {
+				if calls[id] || !blocks.IsName(id) || role != blocks.Assistant {
 					t.Errorf("bad call %q: %s", id, body)
 				}
 				calls[id] = true
 			case "tool_result":
 				id, _ := block.Get("tool_use_id").Text()
-				if !calls[id] || role != roleUser || last != roleAssistant || j != results {
+				if !calls[id] || role != blocks.User || last != blocks.Assistant || j != results {
 					t.Errorf("bad result %q: %s", id, body)
 				}
 				calls[id] = false
 				results++
 			case "text":
-				if blank(block.Get("text")) {
+				if block.Get("text").Blank() {
 					t.Errorf("blank text: %s", body)
 				}
 			}
@@ -184,7 +185,7 @@ func checkBody(t *testing.T, text []byte) {
 		if strings.HasSuffix(kind, "thinking") {
 			t.Errorf("ends with reasoning: %s", body)
 		}
-		if role == roleUser {
+		if role == blocks.User {
 			for id, open := range calls {
 				if open {
 					t.Errorf("no result for %q: %s", id, body)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 // InspectResponse finds usage and stop reason in a whole message.
@@ -29,7 +30,7 @@ func (Codec) InspectResponse(body []byte) (transform.Summary, error) {
 
 // inspectFinish translates a stop reason by its word alone.
 func inspectFinish(reason jsonbytes.Value) transform.Finish {
-	return finishOf(reason, reason.Is("tool_use"))
+	return blocks.Finish(reason, reason.Is("tool_use"))
 }
 
 // NewStreamInspector watches a stream that is passed on unread.
@@ -92,9 +93,9 @@ func emptyStart(block jsonbytes.Value) bool {
 	typ := block.Get("type")
 	switch {
 	case typ.Is("text"):
-		return !hasText(block.Get("text"))
+		return !block.Get("text").HasText()
 	case typ.Is("thinking"):
-		return !hasText(block.Get("thinking")) && !hasText(block.Get("signature"))
+		return !block.Get("thinking").HasText() && !block.Get("signature").HasText()
 	}
 	return false
 }

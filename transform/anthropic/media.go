@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -113,25 +112,23 @@ func decodeBase64(data []byte) ([]byte, error) {
 
 // writeMedia writes the block but for its end.
 func (e *encoder) writeMedia(m *media) {
-	e.dst = append(e.dst, `{"type":"`...)
-	e.dst = append(e.dst, m.kind...)
-	e.dst = append(e.dst, `","source":{"type":"`...)
-	e.dst = append(e.dst, m.source...)
-	e.dst = append(e.dst, '"')
+	e.Raw(`{"type":"`)
+	e.Raw(m.kind)
+	e.Raw(`","source":{"type":"`)
+	e.Raw(m.source)
+	e.Raw(`"`)
 	switch m.source {
 	case "base64", "text":
-		e.key("media_type")
-		e.dst = jsonbytes.AppendString(e.dst, m.mime)
-		e.key("data")
+		e.Text("media_type", m.mime)
+		e.Key("data")
 	case "url":
-		e.key("url")
+		e.Key("url")
 	case "file":
-		e.key("file_id")
+		e.Key("file_id")
 	}
-	e.dst = jsonbytes.AppendBytes(e.dst, m.data)
-	e.dst = append(e.dst, '}')
+	e.Bytes(m.data)
+	e.Raw("}")
 	if m.kind == "document" && m.name != "" {
-		e.key("title")
-		e.dst = jsonbytes.AppendString(e.dst, m.name)
+		e.Text("title", m.name)
 	}
 }

@@ -29,7 +29,7 @@ func (d *requestDecoder) mediaBlock(turn *transform.Turn, kind string, v jsonbyt
 			part.Media.Name, err = stringOf(v, at)
 		case name == "context" && document:
 			var about transform.Literal
-			if about, err = literalOf(v, at); err == nil && hasText(about) {
+			if about, err = literalOf(v, at); err == nil && about.HasText() {
 				turn.Parts = append(turn.Parts, transform.Part{Kind: transform.PartText, Text: about, At: at})
 			}
 		case name == "citations" && document:
@@ -111,7 +111,7 @@ func readSource(m *transform.Media, kind string, v jsonbytes.Value, at transform
 	if v.Kind() != jsonbytes.String {
 		return wrongType(at, "a string")
 	}
-	if !hasText(v) {
+	if !v.HasText() {
 		return invalid(at, "must not be empty")
 	}
 	switch kind {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 func TestMedia(t *testing.T) {
@@ -82,7 +83,7 @@ func TestCacheMarksAreLimited(t *testing.T) {
 	tool.Cache = &transform.CacheMark{TTL: "1h"}
 	r.Tools = []transform.Tool{tool}
 	body, lost := encode(t, newest, r)
-	if got := strings.Count(string(body), `"cache_control"`); got != maxCacheMarks {
+	if got := strings.Count(string(body), `"cache_control"`); got != blocks.MaxMarks {
 		t.Errorf("%d marks: %s", got, body)
 	}
 	wantText(t, "tools", body.Get("tools"), `[{"name":"f","input_schema":{"type":"object","properties":{}},"cache_control":{"type":"ephemeral","ttl":"1h"}}]`)

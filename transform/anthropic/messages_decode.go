@@ -3,6 +3,7 @@ package anthropic
 import (
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 // system reads the instructions: a string or an array of text blocks. They
@@ -82,11 +83,11 @@ func (d *requestDecoder) message(v jsonbytes.Value, at transform.Path) error {
 
 func roleOf(v jsonbytes.Value, at transform.Path) (transform.Role, error) {
 	switch {
-	case v.Is(roleUser):
+	case v.Is(blocks.User):
 		return transform.RoleUser, nil
-	case v.Is(roleAssistant):
+	case v.Is(blocks.Assistant):
 		return transform.RoleAssistant, nil
-	case v.Is(roleSystem):
+	case v.Is(blocks.System):
 		return transform.RoleSystem, nil
 	case v == nil:
 		return 0, missing(at)

@@ -10,7 +10,7 @@ func (c Codec) AppendModels(dst []byte, list []transform.Model) []byte {
 	dst = append(dst, `{"data":[`...)
 	first, last := "", ""
 	for i := range list {
-		dst = appendComma(dst)
+		dst = jsonbytes.AppendComma(dst)
 		dst = c.AppendModel(dst, list[i])
 		if i == 0 {
 			first = list[i].ID

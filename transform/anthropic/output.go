@@ -77,7 +77,7 @@ func (e *encoder) planSchema(out *transform.Output) {
 // disturb the cache of the prompt before it.
 func (e *encoder) instruct(text transform.Literal) {
 	e.output.instruction = text
-	e.system = append(e.system, block{kind: blockText, text: text})
+	e.Instruct(text)
 }
 
 func schemaInstruction(schema jsonbytes.Value) transform.Literal {
@@ -88,7 +88,7 @@ func schemaInstruction(schema jsonbytes.Value) transform.Literal {
 
 // answerDescription describes the tool that stands for the answer.
 func answerDescription(description transform.Literal) transform.Literal {
-	return appendJoined(nil, description, `\n\n`,
+	return jsonbytes.Join(`\n\n`, description,
 		transform.Quote("Gives the answer to the user. Call it once, with the complete answer as its input."))
 }
 
@@ -97,17 +97,16 @@ func (e *encoder) writeOutputConfig() {
 	if e.thinking.effort == "" && e.output.native == nil {
 		return
 	}
-	e.key("output_config")
-	e.dst = append(e.dst, '{')
+	e.Key("output_config")
+	e.Raw("{")
 	if e.thinking.effort != "" {
-		e.key("effort")
-		e.dst = jsonbytes.AppendString(e.dst, e.thinking.effort)
+		e.Text("effort", e.thinking.effort)
 	}
 	if e.output.native != nil {
-		e.key("format")
-		e.dst = append(e.dst, `{"type":"json_schema","schema":`...)
-		e.dst = append(e.dst, e.output.native...)
-		e.dst = append(e.dst, '}')
+		e.Key("format")
+		e.Raw(`{"type":"json_schema","schema":`)
+		e.Value(e.output.native)
+		e.Raw("}")
 	}
-	e.dst = append(e.dst, '}')
+	e.Raw("}")
 }

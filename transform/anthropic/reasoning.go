@@ -38,11 +38,11 @@ func (e *encoder) planThinking() {
 	case kind != "":
 		t.raw, t.kind = raw, kind
 		t.effort = e.effort(in.Effort)
-	case e.model.Adaptive && (in.Budget == 0 || !e.model.Budget || e.unsignedLoop()):
+	case e.model.Adaptive && (in.Budget == 0 || !e.model.Budget || e.UnsignedLoop()):
 		e.planAdaptive()
 	case in.Effort == "none" || in.Effort == "" && in.Budget == 0:
 		// Off is what these models are unless told.
-	case !e.model.Budget || !e.planBudget() || e.unsignedLoop():
+	case !e.model.Budget || !e.planBudget() || e.UnsignedLoop():
 		*t = thinking{}
 		e.lost.Drop(e.r.At("reasoning_effort"))
 	}
@@ -186,23 +186,22 @@ func (e *encoder) writeThinking() {
 	t := &e.thinking
 	switch {
 	case t.raw != nil:
-		e.key("thinking")
-		e.dst = append(e.dst, t.raw...)
+		e.Key("thinking")
+		e.Value(t.raw)
 		return
 	case t.kind == "":
 		return
 	}
-	e.key("thinking")
-	e.dst = append(e.dst, `{"type":"`...)
-	e.dst = append(e.dst, t.kind...)
-	e.dst = append(e.dst, '"')
+	e.Key("thinking")
+	e.Raw(`{"type":"`)
+	e.Raw(t.kind)
+	e.Raw(`"`)
 	if t.kind == "enabled" {
-		e.key("budget_tokens")
-		e.int(t.budget)
+		e.Key("budget_tokens")
+		e.Int(t.budget)
 	}
 	if t.display != "" {
-		e.key("display")
-		e.dst = jsonbytes.AppendString(e.dst, t.display)
+		e.Text("display", t.display)
 	}
-	e.dst = append(e.dst, '}')
+	e.Raw("}")
 }

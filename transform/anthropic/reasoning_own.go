@@ -34,7 +34,7 @@ func (e *encoder) planOwn() {
 func (e *encoder) planOwnThinking() {
 	in := &e.r.Reasoning
 	t := &e.thinking
-	budgets := e.model.Budget && !e.unsignedLoop()
+	budgets := e.model.Budget && !e.UnsignedLoop()
 	switch {
 	case in.Budget > 0 && budgets && e.enable(in.Budget):
 	case e.model.Adaptive:

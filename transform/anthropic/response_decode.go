@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 var errNoMessage = errors.New("the answer is not a message in Anthropic's format")
@@ -37,7 +38,7 @@ func (Codec) DecodeResponse(body []byte) (*transform.Response, error) {
 		return nil, err
 	}
 	a := &transform.Response{}
-	var content contentReader
+	var content blocks.Answer
 	var reason, sequence, details jsonbytes.Value
 	for name, value := range message.Members() {
 		switch string(name) {
@@ -47,7 +48,7 @@ func (Codec) DecodeResponse(body []byte) (*transform.Response, error) {
 			a.Model, _ = value.Text()
 		case "content":
 			for _, block := range value.Elements() {
-				content.read(block)
+				readBlock(&content, block)
 			}
 		case "stop_reason":
 			reason = value
@@ -62,7 +63,7 @@ func (Codec) DecodeResponse(body []byte) (*transform.Response, error) {
 			a.ServiceTier = serviceTier(value)
 		}
 	}
-	choice := transform.Choice{Parts: content.finish(), Finish: finishOf(reason, content.calls > 0)}
+	choice := transform.Choice{Parts: content.Parts(), Finish: blocks.Finish(reason, content.Calls > 0)}
 	choice.StopSequence, _ = sequence.Text()
 	if text := explanation(details); text != nil {
 		choice.Parts = append(choice.Parts, transform.Part{Kind: transform.PartRefusal, Text: text})
@@ -71,94 +72,35 @@ func (Codec) DecodeResponse(body []byte) (*transform.Response, error) {
 	return a, nil
 }
 
-// contentReader collects the parts of an answer.
-type contentReader struct {
-	parts      []transform.Part
-	characters int
-	calls      int
-	// answer is the input of the tool that stands for the answer.
-	answer jsonbytes.Value
-}
-
-// read adds a content block. What Anthropic's own tools do, and blocks of
+// readBlock adds a content block. What Anthropic's own tools do, and blocks of
 // unknown types, are not for the client.
-func (c *contentReader) read(block jsonbytes.Value) {
+func readBlock(a *blocks.Answer, block jsonbytes.Value) {
 	typ, _ := block.Get("type").Text()
 	switch typ {
 	case "text":
-		c.readText(block)
+		text, start := block.Get("text"), a.Characters
+		if !text.HasText() {
+			return
+		}
+		a.AddText(text)
+		for _, citation := range block.Get("citations").Elements() {
+			a.AddCitation(citationOf(citation), start)
+		}
 	case "thinking":
-		part := transform.Part{Kind: transform.PartReasoning}
-		if text := block.Get("thinking"); hasText(text) {
-			part.Text = text
+		var signed transform.Opaque
+		if signature := block.Get("signature"); signature.HasText() {
+			signed = opaque(transform.OpaqueSignature, signature)
 		}
-		if signature := block.Get("signature"); hasText(signature) {
-			part.Opaque = opaque(transform.OpaqueSignature, signature)
-		}
-		if part.Text != nil || part.Opaque.Data != nil {
-			c.parts = append(c.parts, part)
-		}
+		a.AddReasoning(block.Get("thinking"), signed)
 	case "redacted_thinking":
-		if data := block.Get("data"); hasText(data) {
-			c.parts = append(c.parts, transform.Part{
-				Kind: transform.PartReasoning, Opaque: opaque(transform.OpaqueRedacted, data),
-			})
+		if data := block.Get("data"); data.HasText() {
+			a.AddReasoning(nil, opaque(transform.OpaqueRedacted, data))
 		}
 	case "tool_use":
-		c.readCall(block)
+		a.AddCall(block.Get("id"), block.Get("name"), block.Get("input"))
 	}
-}
-
-func (c *contentReader) readText(block jsonbytes.Value) {
-	text := block.Get("text")
-	if !hasText(text) {
-		return
-	}
-	c.parts = append(c.parts, transform.Part{Kind: transform.PartText, Text: text})
-	start := c.characters
-	c.characters += characters(text)
-	for _, citation := range block.Get("citations").Elements() {
-		if annotation, ok := beginAnnotation(nil, citation); ok {
-			c.parts = append(c.parts, transform.Part{
-				Kind: transform.PartCitation, Citation: endAnnotation(annotation, start, c.characters),
-			})
-		}
-	}
-}
-
-func (c *contentReader) readCall(block jsonbytes.Value) {
-	call := transform.ToolCall{Arguments: block.Get("input")}
-	call.ID, _ = block.Get("id").Text()
-	call.Name, _ = block.Get("name").Text()
-	if call.Name == answerTool {
-		c.answer = call.Arguments
-		return
-	}
-	c.calls++
-	c.parts = append(c.parts, transform.Part{Kind: transform.PartToolCall, Call: call})
-}
-
-// finish returns the parts. Where a tool stands for the answer, its input is
-// the whole text: what was said besides is not part of the JSON.
-func (c *contentReader) finish() []transform.Part {
-	if c.answer == nil {
-		return c.parts
-	}
-	parts := c.parts[:0]
-	for _, part := range c.parts {
-		if part.Kind != transform.PartText && part.Kind != transform.PartCitation {
-			parts = append(parts, part)
-		}
-	}
-	text := transform.Part{Kind: transform.PartText, Text: jsonbytes.AppendBytes(nil, c.answer)}
-	return append(parts, text)
 }
 
 func opaque(kind transform.OpaqueKind, data transform.Literal) transform.Opaque {
 	return transform.Opaque{Vendor: transform.VendorAnthropic, Kind: kind, Data: data}
-}
-
-// hasText tells whether value is a string with something in it.
-func hasText(value jsonbytes.Value) bool {
-	return value.Kind() == jsonbytes.String && len(value) > len(`""`)
 }

@@ -66,8 +66,8 @@ func appendContent(dst []byte, parts []transform.Part) []byte {
 		case transform.PartText, transform.PartRefusal:
 			// Google signs texts too; the piece finds back by itself.
 			dst = appendSignature(dst, &p.Opaque, "")
-			if hasText(p.Text) {
-				dst = appendComma(dst)
+			if p.Text.HasText() {
+				dst = jsonbytes.AppendComma(dst)
 				dst = append(dst, `{"type":"text","text":`...)
 				dst = append(dst, p.Text...)
 				dst = appendCitations(dst, parts[i+1:])
@@ -77,7 +77,7 @@ func appendContent(dst []byte, parts []transform.Part) []byte {
 			dst = appendReasoning(dst, p)
 		case transform.PartToolCall:
 			dst = appendSignature(dst, &p.Opaque, "")
-			dst = appendComma(dst)
+			dst = jsonbytes.AppendComma(dst)
 			dst = appendCallStart(dst, &p.Call)
 			dst = appendInput(dst, &p.Call)
 			dst = append(dst, '}')
@@ -93,8 +93,8 @@ func appendReasoning(dst []byte, p *transform.Part) []byte {
 	o := &p.Opaque
 	signed := o.Kind != transform.OpaqueNone && len(o.Data) >= len(`""`)
 	redacted := signed && o.Kind == transform.OpaqueRedacted && o.Vendor == transform.VendorAnthropic
-	if hasText(p.Text) || signed && !redacted {
-		dst = appendComma(dst)
+	if p.Text.HasText() || signed && !redacted {
+		dst = jsonbytes.AppendComma(dst)
 		dst = append(dst, `{"type":"thinking","thinking":`...)
 		dst = appendLiteral(dst, p.Text)
 		dst = append(dst, `,"signature":`...)
@@ -106,7 +106,7 @@ func appendReasoning(dst []byte, p *transform.Part) []byte {
 		dst = append(dst, '}')
 	}
 	if redacted {
-		dst = appendComma(dst)
+		dst = jsonbytes.AppendComma(dst)
 		dst = append(dst, `{"type":"redacted_thinking","data":`...)
 		dst = append(dst, o.Data...)
 		dst = append(dst, '}')
@@ -173,7 +173,7 @@ func appendImage(dst []byte, m *transform.Media) []byte {
 	if url == "" {
 		return dst
 	}
-	dst = appendComma(dst)
+	dst = jsonbytes.AppendComma(dst)
 	dst = append(dst, `{"type":"text","text":`...)
 	dst = jsonbytes.AppendString(dst, "![image]("+url+")")
 	return append(dst, '}')

@@ -41,7 +41,7 @@ func (e *encoder) planSampling() {
 		e.lost.Drop(e.r.At("top_logprobs"))
 	}
 	for _, stop := range in.Stop {
-		if blank(stop) {
+		if stop.Blank() {
 			e.lost.Drop(e.r.At("stop"))
 			continue
 		}
@@ -94,28 +94,19 @@ func (e *encoder) tier(openAI string) string {
 
 func (e *encoder) writeSampling() {
 	s := &e.sampling
-	e.number("temperature", s.temperature)
-	e.number("top_p", s.topP)
-	e.number("top_k", s.topK)
+	e.Member("temperature", s.temperature)
+	e.Member("top_p", s.topP)
+	e.Member("top_k", s.topK)
 	if len(s.stop) > 0 {
-		e.key("stop_sequences")
-		e.dst = append(e.dst, '[')
+		e.Key("stop_sequences")
+		e.Raw("[")
 		for _, stop := range s.stop {
-			e.dst = appendComma(e.dst)
-			e.dst = append(e.dst, stop...)
+			e.Comma()
+			e.Value(stop)
 		}
-		e.dst = append(e.dst, ']')
+		e.Raw("]")
 	}
 	if s.tier != "" {
-		e.key("service_tier")
-		e.dst = jsonbytes.AppendString(e.dst, s.tier)
+		e.Text("service_tier", s.tier)
 	}
-}
-
-func (e *encoder) number(name string, value jsonbytes.Value) {
-	if value.Empty() {
-		return
-	}
-	e.key(name)
-	e.dst = append(e.dst, value...)
 }

@@ -34,7 +34,7 @@ func nativeSchema(schema jsonbytes.Value, description transform.Literal) (text [
 	if w.failed || w.unions > maxUnions {
 		return nil, 0, false
 	}
-	return w.dst, w.optional, true
+	return w.Out, w.optional, true
 }
 
 // definitionKeys are the members that hold definitions, and how references
@@ -64,7 +64,7 @@ func resolveRoot(schema jsonbytes.Value) (jsonbytes.Value, []transform.Member) {
 
 // schemaWriter writes one schema in the subset.
 type schemaWriter struct {
-	dst      []byte
+	jsonbytes.Writer
 	optional int
 	unions   int
 	failed   bool

@@ -48,7 +48,7 @@ func rewriteRoot(schema jsonbytes.Value, definitions []transform.Member) (text [
 		switch key := string(name); {
 		case key == "type" || key == "$defs" || key == "definitions":
 		case isCombiner(key):
-			combined = appendKey(combined, key)
+			combined = jsonbytes.AppendKey(combined, key)
 			combined = jsonbytes.AppendCompact(combined, value)
 		default:
 			properties = properties || key == "properties"
@@ -62,7 +62,7 @@ func rewriteRoot(schema jsonbytes.Value, definitions []transform.Member) (text [
 		text = append(text, `,"properties":{}`...)
 	}
 	for _, d := range definitions {
-		text = appendKey(text, d.Name)
+		text = jsonbytes.AppendKey(text, d.Name)
 		text = append(text, d.Value...)
 	}
 	text = append(text, '}')

@@ -13,11 +13,11 @@ func (w *schemaWriter) object(schema jsonbytes.Value, description transform.Lite
 		w.failed = true
 		return
 	}
-	w.dst = append(w.dst, '{')
+	w.Raw("{")
 	if k.reference != nil {
 		// A reference stands alone.
 		w.member("$ref", k.reference)
-		w.dst = append(w.dst, '}')
+		w.Raw("}")
 		return
 	}
 	if k.description == nil {
@@ -32,7 +32,7 @@ func (w *schemaWriter) object(schema jsonbytes.Value, description transform.Lite
 	w.member("format", k.format)
 	w.member("pattern", k.pattern)
 	if k.items != nil {
-		w.dst = appendKey(w.dst, "items")
+		w.Key("items")
 		w.object(k.items, nil, nil, depth+1)
 	}
 	w.member("minItems", k.minItems)
@@ -40,18 +40,18 @@ func (w *schemaWriter) object(schema jsonbytes.Value, description transform.Lite
 	w.branches("anyOf", k.union, depth)
 	w.branches("allOf", k.all, depth)
 	for _, d := range definitions {
-		w.dst = appendKey(w.dst, d.Name)
+		w.Key(d.Name)
 		w.named(d.Value, depth)
 	}
-	w.dst = append(w.dst, '}')
+	w.Raw("}")
 }
 
 func (w *schemaWriter) member(name string, value jsonbytes.Value) {
 	if value == nil {
 		return
 	}
-	w.dst = appendKey(w.dst, name)
-	w.dst = jsonbytes.AppendCompact(w.dst, value)
+	w.Key(name)
+	w.Compact(value)
 }
 
 // properties writes what belongs to objects.
@@ -59,9 +59,9 @@ func (w *schemaWriter) properties(k *keywords, depth int) {
 	if !k.mayBe("object") {
 		return
 	}
-	w.dst = appendKey(w.dst, "properties")
+	w.Key("properties")
 	if k.properties == nil {
-		w.dst = append(w.dst, `{}`...)
+		w.Raw(`{}`)
 	} else {
 		w.named(k.properties, depth)
 	}
@@ -71,19 +71,19 @@ func (w *schemaWriter) properties(k *keywords, depth int) {
 	}
 	w.optional += max(k.properties.Len()-required, 0)
 	w.member("required", k.required)
-	w.dst = append(w.dst, `,"additionalProperties":false`...)
+	w.Raw(`,"additionalProperties":false`)
 }
 
 // named writes an object whose members are schemas.
 func (w *schemaWriter) named(schemas jsonbytes.Value, depth int) {
-	w.dst = append(w.dst, '{')
+	w.Raw("{")
 	for name, schema := range schemas.Members() {
-		w.dst = appendComma(w.dst)
-		w.dst = jsonbytes.AppendBytes(w.dst, name)
-		w.dst = append(w.dst, ':')
+		w.Comma()
+		w.Bytes(name)
+		w.Raw(":")
 		w.object(schema, nil, nil, depth+1)
 	}
-	w.dst = append(w.dst, '}')
+	w.Raw("}")
 }
 
 // branches writes an array of schemas.
@@ -92,13 +92,13 @@ func (w *schemaWriter) branches(name string, schemas jsonbytes.Value, depth int)
 		return
 	}
 	w.unions++
-	w.dst = appendKey(w.dst, name)
-	w.dst = append(w.dst, '[')
+	w.Key(name)
+	w.Raw("[")
 	for _, schema := range schemas.Elements() {
-		w.dst = appendComma(w.dst)
+		w.Comma()
 		w.object(schema, nil, nil, depth+1)
 	}
-	w.dst = append(w.dst, ']')
+	w.Raw("]")
 }
 
 // closed tells whether the subset can say everything that the keywords admit.
@@ -173,7 +173,7 @@ func (k *keywords) describe() transform.Literal {
 	if len(k.notes) == 0 {
 		return k.description
 	}
-	return appendJoined(nil, k.description, ` `, transform.Quote("("+string(k.notes)+")"))
+	return jsonbytes.Join(` `, k.description, transform.Quote("("+string(k.notes)+")"))
 }
 
 func scalars(values jsonbytes.Value) bool {

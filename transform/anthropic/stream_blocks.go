@@ -1,8 +1,6 @@
 package anthropic
 
 import (
-	"slices"
-
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
@@ -10,19 +8,21 @@ import (
 // blockStart opens a content block. Its first content, if it comes with some,
 // is treated like a delta.
 func (d *streamDecoder) blockStart(dst []transform.Delta, index int, content jsonbytes.Value) ([]transform.Delta, error) {
-	if content.Kind() != jsonbytes.Object || len(d.blocks) == maxOpenBlocks {
+	if content.Kind() != jsonbytes.Object {
 		return dst, errBadEvent
 	}
-	open := openBlock{index: index, start: d.characters}
 	typ, _ := content.Get("type").Text()
 	switch typ {
 	case "tool_use":
-		return d.callStart(dst, open, content)
+		return d.callStart(dst, index, content)
 	case "text", "thinking", "redacted_thinking":
-		d.blocks = append(d.blocks, open)
+		if !d.blocks.Begin(index) {
+			return dst, errBadEvent
+		}
 	default:
-		open.kind = openIgnored
-		d.blocks = append(d.blocks, open)
+		if !d.blocks.Ignore(index) {
+			return dst, errBadEvent
+		}
 		return dst, nil
 	}
 	var err error
@@ -38,7 +38,7 @@ func (d *streamDecoder) blockStart(dst []transform.Delta, index int, content jso
 			dst, err = d.content(dst, contentRedacted, index, value)
 		case "citations":
 			for _, citation := range value.Elements() {
-				d.cite(index, citation)
+				d.blocks.Cite(index, citationOf(citation))
 			}
 		}
 		if err != nil {
@@ -48,70 +48,19 @@ func (d *streamDecoder) blockStart(dst []transform.Delta, index int, content jso
 	return dst, nil
 }
 
-// callStart opens a tool call.
-func (d *streamDecoder) callStart(dst []transform.Delta, open openBlock, content jsonbytes.Value) ([]transform.Delta, error) {
-	var call transform.ToolCall
-	call.ID, _ = content.Get("id").Text()
-	call.Name, _ = content.Get("name").Text()
-	if call.Name == answerTool {
-		open.kind = openAnswer
-	} else {
-		open.kind, open.tool = openCall, d.calls
-		d.calls++
-		dst = append(dst, transform.Delta{Kind: transform.DeltaToolStart, Part: open.index, Tool: open.tool, Call: call})
+// callStart opens a tool call. Usually its input is empty here and comes in deltas.
+func (d *streamDecoder) callStart(dst []transform.Delta, index int, content jsonbytes.Value) ([]transform.Delta, error) {
+	dst, ok := d.blocks.BeginCall(dst, index, content.Get("id"), content.Get("name"))
+	input := content.Get("input")
+	switch {
+	case !ok:
+		return dst, errBadEvent
+	case input.Kind() != jsonbytes.Object:
+		return dst, nil
+	case jsonbytes.Check(input, 0) != nil:
+		return dst, errBadEvent
+	case input.Len() > 0:
+		dst = d.blocks.Arguments(dst, index, jsonbytes.AppendBytes(nil, input))
 	}
-	// Usually the input is empty here and comes in deltas.
-	if input := content.Get("input"); input.Kind() == jsonbytes.Object {
-		if jsonbytes.Check(input, 0) != nil {
-			return dst, errBadEvent
-		}
-		if input.Len() > 0 {
-			dst = open.arguments(dst, jsonbytes.AppendBytes(nil, input))
-		}
-	}
-	d.blocks = append(d.blocks, open)
 	return dst, nil
-}
-
-// arguments adds a piece of the input of a call.
-func (b *openBlock) arguments(dst []transform.Delta, piece transform.Literal) []transform.Delta {
-	b.filled = true
-	if b.kind == openAnswer {
-		return append(dst, transform.Delta{Kind: transform.DeltaText, Part: b.index, Text: piece})
-	}
-	return append(dst, transform.Delta{Kind: transform.DeltaToolArguments, Part: b.index, Tool: b.tool, Text: piece})
-}
-
-var emptyArguments = transform.Literal(`"{}"`)
-
-// blockStop closes a content block.
-func (d *streamDecoder) blockStop(dst []transform.Delta, index int) []transform.Delta {
-	at := d.find(index)
-	if at < 0 {
-		return dst
-	}
-	b := &d.blocks[at]
-	if b.kind != openIgnored {
-		if (b.kind == openCall || b.kind == openAnswer) && !b.filled {
-			dst = b.arguments(dst, emptyArguments)
-		}
-		for _, annotation := range b.citations {
-			annotation = endAnnotation(annotation, b.start, d.characters)
-			dst = append(dst, transform.Delta{Kind: transform.DeltaCitation, Part: index, Citation: annotation})
-		}
-		dst = append(dst, transform.Delta{Kind: transform.DeltaPartEnd, Part: index, Tool: b.tool})
-	}
-	d.blocks = slices.Delete(d.blocks, at, at+1)
-	return dst
-}
-
-// find is the place of an open block, -1 if there is none. The one sought is
-// nearly always the only one.
-func (d *streamDecoder) find(index int) int {
-	for at := len(d.blocks) - 1; at >= 0; at-- {
-		if d.blocks[at].index == index {
-			return at
-		}
-	}
-	return -1
 }

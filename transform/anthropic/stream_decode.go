@@ -5,15 +5,10 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 var errBadEvent = errors.New("the stream has an event that is not in Anthropic's format")
-
-// Bounds of what a stream may make us remember.
-const (
-	maxOpenBlocks = 64
-	maxCitations  = 256
-)
 
 // NewStreamDecoder reads a stream of message_start, content blocks,
 // message_delta and message_stop.
@@ -21,34 +16,10 @@ func (Codec) NewStreamDecoder() transform.StreamDecoder { return &streamDecoder{
 
 type streamDecoder struct {
 	counts counts
-	blocks []openBlock
-	// calls is how many tool calls have begun.
-	calls int
-	// characters is the length of the text so far.
-	characters int
+	blocks blocks.Stream
 
 	finished, failed, ended bool
 }
-
-// openBlock is a content block between its start and its stop.
-type openBlock struct {
-	index  int
-	kind   openKind
-	tool   int
-	filled bool // has had some of its arguments
-	// start is where its text begins, citations are annotations without their end.
-	start     int
-	citations [][]byte
-}
-
-type openKind uint8
-
-const (
-	openText openKind = iota // or thinking: what is told by its deltas
-	openCall
-	openAnswer
-	openIgnored
-)
 
 // Decode reads one event. Those of Bedrock have no name: it is in their data too.
 func (d *streamDecoder) Decode(dst []transform.Delta, name, data []byte) ([]transform.Delta, error) {
@@ -68,7 +39,7 @@ func (d *streamDecoder) Decode(dst []transform.Delta, name, data []byte) ([]tran
 	case "content_block_start":
 		return d.blockStart(dst, number(event.Get("index")), event.Get("content_block"))
 	case "content_block_stop":
-		return d.blockStop(dst, number(event.Get("index"))), nil
+		return d.blocks.End(dst, number(event.Get("index"))), nil
 	case "message_start":
 		return d.messageStart(dst, event.Get("message"))
 	case "message_delta":
@@ -134,7 +105,7 @@ func (d *streamDecoder) messageStart(dst []transform.Delta, message jsonbytes.Va
 		if dst, err = d.blockStart(dst, i, block); err != nil {
 			return dst, err
 		}
-		dst = d.blockStop(dst, i)
+		dst = d.blocks.End(dst, i)
 	}
 	return dst, nil
 }
@@ -152,12 +123,12 @@ func (d *streamDecoder) messageDelta(dst []transform.Delta, event jsonbytes.Valu
 	if reason := delta.Get("stop_reason"); !reason.Empty() && !d.finished {
 		d.finished = true
 		if text := explanation(delta.Get("stop_details")); text != nil {
-			if !isLiteral(text) {
+			if !text.Spliceable() {
 				return dst, errBadEvent
 			}
 			dst = append(dst, transform.Delta{Kind: transform.DeltaRefusal, Text: text})
 		}
-		finish := transform.Delta{Kind: transform.DeltaFinish, Finish: finishOf(reason, d.calls > 0)}
+		finish := transform.Delta{Kind: transform.DeltaFinish, Finish: blocks.Finish(reason, d.blocks.Calls > 0)}
 		finish.StopSequence, _ = delta.Get("stop_sequence").Text()
 		dst = append(dst, finish)
 	}

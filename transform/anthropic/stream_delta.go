@@ -51,7 +51,7 @@ func (d *streamDecoder) delta(dst []transform.Delta, event jsonbytes.Value) ([]t
 	case contentUnknown:
 		return dst, nil
 	case contentCitation:
-		d.cite(index, value)
+		d.blocks.Cite(index, citationOf(value))
 		return dst, nil
 	default:
 		return d.content(dst, kind, index, value)
@@ -110,7 +110,7 @@ func usualDelta(event jsonbytes.Value) (index int, kind contentKind, value trans
 		return 0, 0, nil, false
 	}
 	value = closed(rest[len(name):])
-	return index, kind, value, isLiteral(value)
+	return index, kind, value, value.Spliceable()
 }
 
 // closed takes the two brackets and the padding off the end of an event.
@@ -124,7 +124,7 @@ func closed(text []byte) []byte {
 
 // content adds a piece of content to a block.
 func (d *streamDecoder) content(dst []transform.Delta, kind contentKind, index int, value jsonbytes.Value) ([]transform.Delta, error) {
-	if !isLiteral(value) {
+	if !value.Spliceable() {
 		return dst, errBadEvent
 	}
 	return d.checked(dst, kind, index, value), nil
@@ -138,8 +138,7 @@ func (d *streamDecoder) checked(dst []transform.Delta, kind contentKind, index i
 	}
 	switch kind {
 	case contentText:
-		d.characters += characters(value)
-		return append(dst, transform.Delta{Kind: transform.DeltaText, Part: index, Text: value})
+		return d.blocks.Text(dst, index, value)
 	case contentThinking:
 		return append(dst, transform.Delta{Kind: transform.DeltaReasoning, Part: index, Text: value})
 	case contentSignature:
@@ -147,22 +146,7 @@ func (d *streamDecoder) checked(dst []transform.Delta, kind contentKind, index i
 	case contentRedacted:
 		return append(dst, transform.Delta{Kind: transform.DeltaOpaque, Part: index, Opaque: opaque(transform.OpaqueRedacted, value)})
 	case contentInput:
-		// The input of Anthropic's own tools is not for the client.
-		if at := d.find(index); at >= 0 && (d.blocks[at].kind == openCall || d.blocks[at].kind == openAnswer) {
-			return d.blocks[at].arguments(dst, value)
-		}
+		return d.blocks.Arguments(dst, index, value)
 	}
 	return dst
-}
-
-// cite keeps a citation until the end of its block is known: citations come
-// before the text that they are for.
-func (d *streamDecoder) cite(index int, citation jsonbytes.Value) {
-	at := d.find(index)
-	if at < 0 || len(d.blocks[at].citations) == maxCitations {
-		return
-	}
-	if annotation, ok := beginAnnotation(nil, citation); ok {
-		d.blocks[at].citations = append(d.blocks[at].citations, annotation)
-	}
 }

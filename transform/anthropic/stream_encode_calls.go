@@ -148,13 +148,15 @@ func (e *streamEncoder) openCall(dst []byte, c *callEncoder) []byte {
 	return append(dst, "{}}}\n\n"...)
 }
 
+var noArguments = transform.Literal(`"{}"`)
+
 // endCall makes the open call one that may be closed: clients parse what the
 // pieces of its input come to.
 func (e *streamEncoder) endCall(dst []byte) []byte {
 	c := &e.calls[e.call]
 	dst = e.openCall(dst, c)
 	if !c.said {
-		dst = e.piece(dst, emptyArguments)
+		dst = e.piece(dst, noArguments)
 	}
 	c.done = true
 	return dst

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 	"github.com/caddyllm/llmproxy/usage"
 )
 
@@ -201,7 +202,7 @@ func TestBadEventsAreErrors(t *testing.T) {
 	}
 	d := Codec{}.NewStreamDecoder()
 	var err error
-	for i := 0; err == nil && i <= maxOpenBlocks; i++ {
+	for i := 0; err == nil && i <= blocks.MaxOpen; i++ {
 		_, err = d.Decode(nil, nil, []byte(blockStartOf(i, `{"type":"text","text":""}`)))
 	}
 	if err == nil {
@@ -268,7 +269,7 @@ func TestCharacters(t *testing.T) {
 	for text, want := range map[string]int{
 		``: 0, `""`: 0, `"ab"`: 2, `"é€😀"`: 3, `"\n\"\\"`: 3, `"\u00e9\uD83D\uDe00x"`: 3, `"\ud83d"`: 1, `"a\/b"`: 3,
 	} {
-		if got := characters(transform.Literal(text)); got != want {
+		if got := transform.Literal(text).Characters(); got != want {
 			t.Errorf("%s: got %d, want %d", text, got, want)
 		}
 	}

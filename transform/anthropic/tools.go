@@ -3,6 +3,7 @@ package anthropic
 import (
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 // tool is one element of tools, decided but not yet written.
@@ -55,12 +56,12 @@ func (e *encoder) planTools() error {
 	e.addWebSearch()
 	if e.output.answer != nil {
 		e.tools = append(e.tools, tool{
-			name:        answerTool,
+			name:        blocks.AnswerTool,
 			description: answerDescription(e.r.Output.Description),
 			schema:      e.output.answer,
 		})
 	}
-	if len(e.tools) == 0 && e.history.tools {
+	if len(e.tools) == 0 && e.Tools {
 		// With calls in the conversation the API wants tools to be declared.
 		e.tools = append(e.tools, tool{
 			name: "no_tool", description: noToolDescription, schema: emptySchema,
@@ -95,7 +96,7 @@ func (e *encoder) allowed() map[string]bool {
 func (e *encoder) placeTool(in *transform.Tool, strict *strictBudget) (tool, bool) {
 	t := tool{name: in.Name, description: in.Description, cache: in.Cache}
 	t.eager = in.Eager && e.to.Vendor == transform.VendorAnthropic && !e.cloud
-	if !isName(in.Name) || len(in.Name) > maxToolName || in.Name == answerTool {
+	if !blocks.IsName(in.Name) || len(in.Name) > maxToolName || in.Name == blocks.AnswerTool {
 		e.lost.Refuse(in.At)
 		return t, false
 	}
@@ -120,7 +121,7 @@ func (e *encoder) placeTool(in *transform.Tool, strict *strictBudget) (tool, boo
 		return t, false
 	}
 	if condition != nil {
-		t.description = appendJoined(nil, t.description, `\n\n`, condition)
+		t.description = jsonbytes.Join(`\n\n`, t.description, condition)
 	}
 	t.schema = schema
 	return t, true
@@ -173,7 +174,7 @@ func describeGrammar(description transform.Literal, grammar jsonbytes.Value) tra
 		syntax += " "
 	}
 	rule := transform.Quote("The input must follow this " + syntax + "grammar:\n" + definition)
-	return appendJoined(nil, description, `\n\n`, rule)
+	return jsonbytes.Join(`\n\n`, description, rule)
 }
 
 // planChoice decides on tool_choice.
@@ -218,7 +219,7 @@ func (e *encoder) chooseAnswer() {
 	c := &e.choice
 	c.parallel = false
 	if c.kind == "none" || len(e.tools) == 1 {
-		c.kind, c.name = "tool", answerTool
+		c.kind, c.name = "tool", blocks.AnswerTool
 		return
 	}
 	c.kind = "any"
@@ -237,48 +238,46 @@ func (e *encoder) writeTools() {
 	if len(e.tools) == 0 {
 		return
 	}
-	e.key("tools")
-	e.dst = append(e.dst, '[')
+	e.Key("tools")
+	e.Raw("[")
 	for i := range e.tools {
-		e.dst = appendComma(e.dst)
+		e.Comma()
 		e.writeTool(&e.tools[i])
 	}
-	e.dst = append(e.dst, ']')
+	e.Raw("]")
 }
 
 func (e *encoder) writeTool(t *tool) {
 	if t.raw != nil {
-		e.dst = append(e.dst, t.raw...)
+		e.Value(t.raw)
 		return
 	}
-	e.dst = append(e.dst, '{')
+	e.Raw("{")
 	if t.typ != "" {
-		e.key("type")
-		e.dst = jsonbytes.AppendString(e.dst, t.typ)
+		e.Text("type", t.typ)
 	}
-	e.key("name")
-	e.dst = jsonbytes.AppendString(e.dst, t.name)
+	e.Text("name", t.name)
 	if t.typ != "" {
 		e.writeCacheMark(t.cache)
-		e.dst = append(e.dst, '}')
+		e.Raw("}")
 		return
 	}
-	if !blank(t.description) {
-		e.key("description")
-		e.dst = append(e.dst, t.description...)
+	if !t.description.Blank() {
+		e.Key("description")
+		e.Value(t.description)
 	}
-	e.key("input_schema")
-	e.dst = append(e.dst, t.schema...)
+	e.Key("input_schema")
+	e.Value(t.schema)
 	if t.strict {
-		e.key("strict")
-		e.dst = append(e.dst, "true"...)
+		e.Key("strict")
+		e.Raw("true")
 	}
 	if t.eager {
-		e.key("eager_input_streaming")
-		e.dst = append(e.dst, "true"...)
+		e.Key("eager_input_streaming")
+		e.Raw("true")
 	}
 	e.writeCacheMark(t.cache)
-	e.dst = append(e.dst, '}')
+	e.Raw("}")
 }
 
 func (e *encoder) writeChoice() {
@@ -286,19 +285,19 @@ func (e *encoder) writeChoice() {
 	if c.kind == "" {
 		return
 	}
-	e.key("tool_choice")
-	e.dst = append(e.dst, `{"type":"`...)
-	e.dst = append(e.dst, c.kind...)
-	e.dst = append(e.dst, '"')
+	e.Key("tool_choice")
+	e.Raw(`{"type":"`)
+	e.Raw(c.kind)
+	e.Raw(`"`)
 	if c.kind == "tool" {
-		e.key("name")
-		e.dst = append(e.dst, '"')
-		e.dst = append(e.dst, c.name...)
-		e.dst = append(e.dst, '"')
+		e.Key("name")
+		e.Raw(`"`)
+		e.Raw(c.name)
+		e.Raw(`"`)
 	}
 	if !c.parallel && c.kind != "none" {
-		e.key("disable_parallel_tool_use")
-		e.dst = append(e.dst, "true"...)
+		e.Key("disable_parallel_tool_use")
+		e.Raw("true")
 	}
-	e.dst = append(e.dst, '}')
+	e.Raw("}")
 }

@@ -135,7 +135,7 @@ func (d *requestDecoder) location(dst []byte, v jsonbytes.Value, at transform.Pa
 			return v.Is("approximate"), nil
 		case "city", "country", "region", "timezone":
 			text, err := literalOf(v, at)
-			dst = appendKey(dst, name)
+			dst = jsonbytes.AppendKey(dst, name)
 			dst = append(dst, text...)
 			return true, err
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 func TestToolsAreDeclared(t *testing.T) {
@@ -55,7 +56,7 @@ func TestToolsAreDeclared(t *testing.T) {
 		{"not a schema", newest, function("f", `[]`), ``, []string{"!/tools/0"}},
 		{"bad name", newest, function("a.b", ""), ``, []string{"!/tools/0"}},
 		{"long name", newest, function(strings.Repeat("a", 129), ""), ``, []string{"!/tools/0"}},
-		{"reserved name", newest, function(answerTool, ""), ``, []string{"!/tools/0"}},
+		{"reserved name", newest, function(blocks.AnswerTool, ""), ``, []string{"!/tools/0"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := conversation(user("A"))

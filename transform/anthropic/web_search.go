@@ -44,7 +44,7 @@ func appendLocation(dst []byte, location jsonbytes.Value) []byte {
 	dst = append(dst, `,"user_location":{"type":"approximate"`...)
 	for _, name := range [...]string{"city", "country", "region", "timezone"} {
 		if value := location.Get(name); value.Kind() == jsonbytes.String {
-			dst = appendKey(dst, name)
+			dst = jsonbytes.AppendKey(dst, name)
 			dst = append(dst, value...)
 		}
 	}

@@ -31,7 +31,7 @@ func (c *citer) cite(v jsonbytes.Value, sink func(jsonbytes.Value)) {
 			continue
 		}
 		c.count++
-		title := said(document.Get("title"))
+		title := document.Get("title").NonEmpty()
 		if title == nil {
 			title = url
 		}

@@ -35,17 +35,6 @@ func (c Codec) NewStreamInspector() transform.StreamInspector {
 	return transform.InspectDecoding(c.NewStreamDecoder())
 }
 
-// empty tells whether a literal says nothing.
-func empty(text transform.Literal) bool { return len(text) <= len(`""`) }
-
-// said is a value that is a string and not empty, else nil.
-func said(v jsonbytes.Value) transform.Literal {
-	if v.Kind() != jsonbytes.String || empty(v) {
-		return nil
-	}
-	return v
-}
-
 // Interface guards
 var (
 	_ transform.ProviderCodec     = Codec{}

@@ -21,10 +21,10 @@ func (Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest, t
 	for _, m := range r.Rest {
 		switch {
 		case m.Value.Empty():
-		case m.Name == "input_type" && take(&kind, m.Value, jsonbytes.String):
-		case m.Name == "truncate" && take(&truncate, m.Value, jsonbytes.String):
-		case m.Name == "max_tokens" && take(&most, m.Value, jsonbytes.Number):
-		case m.Name == "priority" && take(&priority, m.Value, jsonbytes.Number):
+		case m.Name == "input_type" && m.Fill(&kind, jsonbytes.String):
+		case m.Name == "truncate" && m.Fill(&truncate, jsonbytes.String):
+		case m.Name == "max_tokens" && m.Fill(&most, jsonbytes.Number):
+		case m.Name == "priority" && m.Fill(&priority, jsonbytes.Number):
 		case (m.Name == "task_type" || m.Name == "taskType") && purpose == "" && m.Value.Kind() == jsonbytes.String:
 			purpose, _ = m.Value.Text()
 		default:

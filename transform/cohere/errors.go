@@ -2,15 +2,11 @@ package cohere
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
-
-// maxMessage bounds what is passed on of a provider's words, in bytes.
-const maxMessage = 2 << 10
 
 // DecodeError reads the body of a failed answer, {"id", "message"}. What is not
 // of this shape, such as a proxy's HTML, is an error of the status alone.
@@ -33,15 +29,12 @@ func decodeError(status int, v jsonbytes.Value) *transform.Error {
 		v.Get("message"), v.Get("error"), v.Get("error").Get("message"), v.Get("detail"),
 	} {
 		if text, _ := place.Text(); text != "" && e.Message == "" {
-			e.Message = clean(text)
+			e.Message = transform.OneLine(text)
 		}
 	}
 	refine(e)
 	if e.Message == "" {
-		e.Message = "the provider answered with an error"
-		if status >= 400 {
-			e.Message = "the provider answered with status " + strconv.Itoa(status) + " and no reason"
-		}
+		e.Message = transform.NoReason(status)
 	}
 	return e
 }
@@ -50,7 +43,7 @@ func decodeError(status int, v jsonbytes.Value) *transform.Error {
 // none: a message is an object in answers and a string in errors.
 func isError(v jsonbytes.Value) bool {
 	failure := v.Get("error")
-	return said(v.Get("message")) != nil || said(failure) != nil || failure.Kind() == jsonbytes.Object && failure.Len() > 0
+	return v.Get("message").HasText() || failure.HasText() || failure.Kind() == jsonbytes.Object && failure.Len() > 0
 }
 
 // kindOfStatus knows two statuses that are Cohere's own.
@@ -70,29 +63,13 @@ func refine(e *transform.Error) {
 	message := strings.ToLower(e.Message)
 	bad := e.Kind == transform.ErrBadRequest || e.Kind == transform.ErrTooLarge || e.Status == 0
 	switch {
-	case bad && hasAny(message, "too many tokens", "context length", "maximum context", "shorter or fewer inputs"):
+	case bad && transform.Mentions(message, "too many tokens", "context length", "maximum context", "shorter or fewer inputs"):
 		e.Kind = transform.ErrContextLength
-	case bad && hasAny(message, "invalid api token", "invalid api key", "incorrect api key", "no api key"):
+	case bad && transform.Mentions(message, "invalid api token", "invalid api key", "incorrect api key", "no api key"):
 		e.Kind = transform.ErrAuthentication
 	case e.Status == http.StatusTooManyRequests && strings.Contains(message, "calls / month"):
 		e.Kind = transform.ErrQuota
 	case e.Status == 0 && strings.Contains(message, "rate limit"):
 		e.Kind = transform.ErrRateLimit
 	}
-}
-
-func hasAny(s string, words ...string) bool {
-	for _, w := range words {
-		if strings.Contains(s, w) {
-			return true
-		}
-	}
-	return false
-}
-
-// clean makes a provider's words safe to pass on, and short.
-func clean(message string) string {
-	message = strings.ToValidUTF8(message[:min(len(message), 2*maxMessage)], "")
-	message = strings.Join(strings.Fields(transform.Scrub(message)), " ")
-	return strings.ToValidUTF8(message[:min(len(message), maxMessage)], "")
 }

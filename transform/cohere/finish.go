@@ -1,9 +1,6 @@
 package cohere
 
 import (
-	"crypto/rand"
-	"strings"
-
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
@@ -29,18 +26,14 @@ func failedFinish(v, message jsonbytes.Value) *transform.Error {
 	case v.Is("TIMEOUT"):
 		e.Kind = transform.ErrTimeout
 		e.Message = "the provider took too long and broke off its answer; try again"
-	case v.Is("ERROR"), said(message) != nil:
+	case v.Is("ERROR"), message.HasText():
 		e.Message = "the provider broke off its answer; try again"
 	default:
 		return nil
 	}
 	if text, _ := message.Text(); text != "" {
-		e.Message = clean(text)
+		e.Message = transform.OneLine(text)
 		refine(e)
 	}
 	return e
 }
-
-// newCallID invents the id of a call that has none. Clients tell by it which
-// call a result is of, so it must be like no other of the conversation.
-func newCallID() string { return "call_" + strings.ToLower(rand.Text()[:24]) }

@@ -43,22 +43,21 @@ func isText(mime string) bool {
 }
 
 func (e *encoder) image(m *transform.Media) {
-	e.raw(`{"type":"image_url","image_url":{"url":`)
+	e.Raw(`{"type":"image_url","image_url":{"url":`)
 	if len(m.Data) > 0 {
-		e.raw(`"data:`)
+		e.Raw(`"data:`)
 		mime := jsonbytes.AppendString(nil, m.Type)
-		e.value(mime[1 : len(mime)-1])
-		e.raw(`;base64,`)
+		e.Value(mime[1 : len(mime)-1])
+		e.Raw(`;base64,`)
 		data := jsonbytes.AppendBytes(nil, m.Data)
-		e.value(data[1:])
+		e.Value(data[1:])
 	} else {
-		e.string(m.URL)
+		e.String(m.URL)
 	}
 	if m.Detail != "" {
-		e.key("detail")
-		e.string(m.Detail)
+		e.Text("detail", m.Detail)
 	}
-	e.raw("}}")
+	e.Raw("}}")
 }
 
 // documents writes the client's documents and the text files of the conversation.
@@ -66,22 +65,21 @@ func (e *encoder) documents() {
 	if e.extra.documents.Len() == 0 && len(e.files) == 0 {
 		return
 	}
-	e.key("documents")
-	e.raw("[")
+	e.Key("documents")
+	e.Raw("[")
 	for _, document := range e.extra.documents.Elements() {
-		e.comma()
-		e.value(document)
+		e.Comma()
+		e.Value(document)
 	}
 	for i := range e.files {
-		e.comma()
-		e.raw(`{"data":{`)
+		e.Comma()
+		e.Raw(`{"data":{`)
 		if name := e.files[i].Media.Name; name != "" {
-			e.key("title")
-			e.string(name)
+			e.Text("title", name)
 		}
-		e.key("text")
-		e.value(e.files[i].Text)
-		e.raw("}}")
+		e.Key("text")
+		e.Value(e.files[i].Text)
+		e.Raw("}}")
 	}
-	e.raw("]")
+	e.Raw("]")
 }

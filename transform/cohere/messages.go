@@ -1,15 +1,14 @@
 package cohere
 
 import (
-	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
 // messages writes the conversation, and tells whether there was anything to write.
 func (e *encoder) messages() bool {
-	e.key("messages")
-	e.raw("[")
-	begin := len(e.dst)
+	e.Key("messages")
+	e.Raw("[")
+	begin := len(e.Out)
 	turns := transform.WithoutBilling(e.r.Turns, e.lost)
 	for i := 0; i < len(turns); {
 		turn, next := &turns[i], i+1
@@ -31,22 +30,20 @@ func (e *encoder) messages() bool {
 			e.plain("system", turn)
 		}
 		for ; i < next; i++ {
-			if turns[i].Name != "" {
-				e.lost.Drop(turns[i].At.Key("name"))
-			}
+			e.lost.DropName(&turns[i])
 		}
 	}
 	e.showPending()
-	written := len(e.dst) > begin
-	e.raw("]")
+	written := len(e.Out) > begin
+	e.Raw("]")
 	return written
 }
 
 func (e *encoder) open(role string) {
-	e.comma()
-	e.raw(`{"role":"`)
-	e.raw(role)
-	e.raw(`"`)
+	e.Comma()
+	e.Raw(`{"role":"`)
+	e.Raw(role)
+	e.Raw(`"`)
 }
 
 // plain writes what a user or the system said. The text of a file goes beside
@@ -64,9 +61,9 @@ func (e *encoder) plain(role string, turn *transform.Turn) {
 		return
 	}
 	e.open(role)
-	e.key("content")
+	e.Key("content")
 	e.content(parts)
-	e.raw("}")
+	e.Raw("}")
 }
 
 // sayable are the parts that can be told: texts, images, and files as far as
@@ -79,7 +76,7 @@ func (e *encoder) sayable(parts []transform.Part, media bool) []transform.Part {
 		switch part.Kind {
 		case transform.PartText, transform.PartRefusal:
 			part.Kind = transform.PartText
-			if !empty(part.Text) {
+			if part.Text.HasText() {
 				list = append(list, part)
 			}
 		case transform.PartReasoning, transform.PartCitation:
@@ -96,45 +93,43 @@ func (e *encoder) sayable(parts []transform.Part, media bool) []transform.Part {
 }
 
 func (e *encoder) reportCache(part *transform.Part) {
-	if part.Cache != nil {
-		e.lost.Drop(part.Cache.At)
-	}
+	e.lost.DropMark(part.Cache)
 }
 
 // content writes one text as a string and anything else as an array.
 func (e *encoder) content(parts []transform.Part) {
 	switch {
 	case len(parts) == 0:
-		e.raw(`""`)
+		e.Raw(`""`)
 		return
 	case len(parts) == 1 && parts[0].Kind != transform.PartImage:
-		e.value(parts[0].Text)
+		e.Value(parts[0].Text)
 		return
 	}
-	e.raw("[")
+	e.Raw("[")
 	for i := range parts {
-		e.comma()
+		e.Comma()
 		if part := &parts[i]; part.Kind == transform.PartImage {
 			e.image(&part.Media)
 		} else {
-			e.raw(`{"type":"text","text":`)
-			e.value(part.Text)
-			e.raw("}")
+			e.Raw(`{"type":"text","text":`)
+			e.Value(part.Text)
+			e.Raw("}")
 		}
 	}
-	e.raw("]")
+	e.Raw("]")
 }
 
 // joined writes texts as one string.
 func (e *encoder) joined(parts []transform.Part) {
-	e.raw(`"`)
+	e.Raw(`"`)
 	for i := range parts {
 		if i > 0 {
-			e.raw(`\n\n`)
+			e.Raw(`\n\n`)
 		}
-		e.value(parts[i].Text[1 : len(parts[i].Text)-1])
+		e.Value(parts[i].Text[1 : len(parts[i].Text)-1])
 	}
-	e.raw(`"`)
+	e.Raw(`"`)
 }
 
 // assistant writes what the model said in one message. What it said beside its
@@ -146,14 +141,14 @@ func (e *encoder) assistant(turns []transform.Turn) {
 	case len(calls) > 0 && e.thinks:
 		e.calls(texts, calls)
 		if len(thoughts) > 0 {
-			e.key("content")
+			e.Key("content")
 			e.said(thoughts, nil)
 		}
-		e.raw("}")
+		e.Raw("}")
 		return
 	case len(calls) > 0:
 		e.calls(append(thoughts, texts...), calls)
-		e.raw("}")
+		e.Raw("}")
 		return
 	case !e.thinks:
 		for i := range thoughts {
@@ -163,9 +158,9 @@ func (e *encoder) assistant(turns []transform.Turn) {
 	}
 	if len(thoughts)+len(texts) > 0 {
 		e.open("assistant")
-		e.key("content")
+		e.Key("content")
 		e.said(thoughts, texts)
-		e.raw("}")
+		e.Raw("}")
 	}
 }
 
@@ -180,7 +175,7 @@ func (e *encoder) answer(turns []transform.Turn) (thoughts, texts, calls []trans
 				calls = append(calls, *part)
 			case transform.PartReasoning:
 				// What another vendor vouches for is that vendor's.
-				if empty(part.Text) || part.Opaque.Kind != transform.OpaqueNone {
+				if !part.Text.HasText() || part.Opaque.Kind != transform.OpaqueNone {
 					e.lost.Drop(part.At)
 				} else {
 					thoughts = append(thoughts, *part)
@@ -199,60 +194,43 @@ func (e *encoder) said(thoughts, texts []transform.Part) {
 		e.content(texts)
 		return
 	}
-	e.raw("[")
+	e.Raw("[")
 	for i := range thoughts {
-		e.comma()
-		e.raw(`{"type":"thinking","thinking":`)
-		e.value(thoughts[i].Text)
-		e.raw("}")
+		e.Comma()
+		e.Raw(`{"type":"thinking","thinking":`)
+		e.Value(thoughts[i].Text)
+		e.Raw("}")
 	}
 	for i := range texts {
-		e.comma()
-		e.raw(`{"type":"text","text":`)
-		e.value(texts[i].Text)
-		e.raw("}")
+		e.Comma()
+		e.Raw(`{"type":"text","text":`)
+		e.Value(texts[i].Text)
+		e.Raw("}")
 	}
-	e.raw("]")
+	e.Raw("]")
 }
 
 // calls begins a message with calls.
 func (e *encoder) calls(plan, calls []transform.Part) {
 	e.open("assistant")
 	if len(plan) > 0 {
-		e.key("tool_plan")
+		e.Key("tool_plan")
 		e.joined(plan)
 	}
-	e.key("tool_calls")
-	e.raw("[")
+	e.Key("tool_calls")
+	e.Raw("[")
 	for i := range calls {
 		call := &calls[i].Call
-		e.comma()
-		e.raw(`{"id":`)
-		e.string(call.ID)
-		e.raw(`,"type":"function","function":{"name":`)
-		e.string(call.Name)
-		e.raw(`,"arguments":`)
-		e.dst = jsonbytes.AppendBytes(e.dst, arguments(call))
-		e.raw("}}")
+		e.Comma()
+		e.Raw(`{"id":`)
+		e.String(call.ID)
+		e.Raw(`,"type":"function","function":{"name":`)
+		e.String(call.Name)
+		e.Key("arguments")
+		e.Bytes(call.ArgumentsObject())
+		e.Raw("}}")
 	}
-	e.raw("]")
-}
-
-// arguments must be an object: free text and what a model that was cut short
-// left are wrapped.
-func arguments(call *transform.ToolCall) []byte {
-	name := "arguments"
-	if call.Custom {
-		name = "input"
-	} else {
-		switch v := jsonbytes.Parse(call.Arguments); {
-		case v == nil:
-			return []byte("{}")
-		case v.Kind() == jsonbytes.Object && jsonbytes.Check(v, 0) == nil:
-			return v
-		}
-	}
-	return append(jsonbytes.AppendBytes([]byte(`{"`+name+`":`), call.Arguments), '}')
+	e.Raw("]")
 }
 
 // result writes the result of a call. It is text; images that came with it are
@@ -270,11 +248,10 @@ func (e *encoder) result(turn *transform.Turn) {
 		texts = append(texts, part)
 	}
 	e.open("tool")
-	e.key("tool_call_id")
-	e.string(turn.CallID)
-	e.key("content")
+	e.Text("tool_call_id", turn.CallID)
+	e.Key("content")
 	e.joined(texts)
-	e.raw("}")
+	e.Raw("}")
 }
 
 func (e *encoder) showPending() {
@@ -282,8 +259,8 @@ func (e *encoder) showPending() {
 		return
 	}
 	e.open("user")
-	e.key("content")
+	e.Key("content")
 	e.content(e.shown)
-	e.raw("}")
+	e.Raw("}")
 	e.shown = nil
 }

@@ -21,12 +21,12 @@ func (e *encoder) output() {
 		return
 	}
 	out := &e.r.Output
-	e.key("response_format")
-	e.raw(`{"type":"json_object"`)
+	e.Key("response_format")
+	e.Raw(`{"type":"json_object"`)
 	if out.Kind == transform.OutputSchema && out.Schema.Kind() == jsonbytes.Object {
 		e.schema(out)
 	}
-	e.raw("}")
+	e.Raw("}")
 }
 
 func (e *encoder) schema(out *transform.Output) {
@@ -35,12 +35,12 @@ func (e *encoder) schema(out *transform.Output) {
 		return
 	}
 	text, exact, _ := strictSchema(out.Schema)
-	e.key("json_schema")
-	e.value(text)
+	e.Key("json_schema")
+	e.Value(text)
 	if !exact {
 		e.lost.Drop(out.SchemaAt)
 	}
-	if !empty(out.Description) {
+	if out.Description.HasText() {
 		e.lost.Drop(out.DescriptionAt)
 	}
 }

@@ -80,7 +80,7 @@ func decodeMessage(v jsonbytes.Value) (parts []transform.Part, called bool, err 
 			citations = value
 		}
 	}
-	if text := said(content); text != nil {
+	if text := content.NonEmpty(); text != nil {
 		parts = append(parts, transform.Part{Kind: transform.PartText, Text: text})
 	}
 	for _, block := range content.Elements() {
@@ -88,7 +88,7 @@ func decodeMessage(v jsonbytes.Value) (parts []transform.Part, called bool, err 
 			parts = append(parts, transform.Part{Kind: kind, Text: text})
 		}
 	}
-	if text := said(plan); text != nil {
+	if text := plan.NonEmpty(); text != nil {
 		parts = append(parts, transform.Part{Kind: transform.PartReasoning, Text: text})
 	}
 	for _, v := range calls.Elements() {
@@ -112,11 +112,11 @@ func blockText(block jsonbytes.Value) (transform.PartKind, transform.Literal) {
 	for key, value := range block.Members() {
 		switch string(key) {
 		case "text":
-			if text := said(value); text != nil {
+			if text := value.NonEmpty(); text != nil {
 				return transform.PartText, text
 			}
 		case "thinking":
-			if text := said(value); text != nil {
+			if text := value.NonEmpty(); text != nil {
 				return transform.PartReasoning, text
 			}
 		}
@@ -134,7 +134,7 @@ func decodeCall(v jsonbytes.Value) (call transform.ToolCall, err error) {
 		return call, errNameless
 	}
 	if call.ID, _ = v.Get("id").Text(); call.ID == "" {
-		call.ID = newCallID()
+		call.ID = transform.NewCallID()
 	}
 	switch arguments := function.Get("arguments"); arguments.Kind() {
 	case jsonbytes.String:

@@ -147,7 +147,7 @@ func TestDecodeError(t *testing.T) {
 			t.Errorf("%d %s: %+v", test.status, test.body, e)
 		}
 	}
-	if e := (Codec{}).DecodeError(400, []byte(`{"message":"`+strings.Repeat("é ", 9999)+`"}`)); len(e.Message) > maxMessage {
+	if e := (Codec{}).DecodeError(400, []byte(`{"message":"`+strings.Repeat("é ", 9999)+`"}`)); len(e.Message) > 2<<10 {
 		t.Errorf("a message of %d bytes", len(e.Message))
 	}
 }

@@ -26,33 +26,25 @@ func (e *encoder) planRest() {
 func (e *encoder) takeRest(m transform.Member) bool {
 	switch m.Name {
 	case "documents":
-		return take(&e.extra.documents, m.Value, jsonbytes.Array)
+		return m.Fill(&e.extra.documents, jsonbytes.Array)
 	case "citation_options":
-		return take(&e.extra.citations, m.Value, jsonbytes.Object)
+		return m.Fill(&e.extra.citations, jsonbytes.Object)
 	case "safety_mode":
-		return take(&e.extra.safety, m.Value, jsonbytes.String)
+		return m.Fill(&e.extra.safety, jsonbytes.String)
 	case "priority":
-		return take(&e.extra.priority, m.Value, jsonbytes.Number)
+		return m.Fill(&e.extra.priority, jsonbytes.Number)
 	case "strict_tools":
-		return take(&e.extra.strict, m.Value, jsonbytes.Bool)
+		return m.Fill(&e.extra.strict, jsonbytes.Bool)
 	case "k":
-		return e.r.Sampling.TopK.Empty() && take(&e.extra.k, m.Value, jsonbytes.Number)
+		return e.r.Sampling.TopK.Empty() && m.Fill(&e.extra.k, jsonbytes.Number)
 	case "p":
-		return e.r.Sampling.TopP.Empty() && take(&e.extra.p, m.Value, jsonbytes.Number)
+		return e.r.Sampling.TopP.Empty() && m.Fill(&e.extra.p, jsonbytes.Number)
 	case "thinking":
 		return e.takeThinking(m.Value)
 	case "store", "background":
 		return string(m.Value) == "false"
 	}
 	return false
-}
-
-func take(place *jsonbytes.Value, v jsonbytes.Value, kind jsonbytes.Kind) bool {
-	if v.Kind() != kind {
-		return false
-	}
-	*place = v
-	return true
 }
 
 // account writes who asks, how fast it must go, and what else stands beside
@@ -64,10 +56,7 @@ func (e *encoder) account() {
 	}{
 		{"citation_options", e.extra.citations}, {"safety_mode", e.extra.safety}, {"priority", e.extra.priority},
 	} {
-		if m.value != nil {
-			e.key(m.name)
-			e.value(m.value)
-		}
+		e.Member(m.name, m.value)
 	}
 	if e.r.User != "" {
 		e.drop("user")

@@ -15,8 +15,8 @@ const maxStops = 5
 func (e *encoder) sampling() {
 	s := &e.r.Sampling
 	if s.MaxTokens > 0 {
-		e.key("max_tokens")
-		e.int(s.MaxTokens)
+		e.Key("max_tokens")
+		e.Int(s.MaxTokens)
 	}
 	p, k := s.TopP, s.TopK
 	if e.extra.p != nil {
@@ -29,8 +29,8 @@ func (e *encoder) sampling() {
 	e.number("p", "top_p", p, 0.01, 0.99)
 	e.number("k", "top_k", k, 0, 500)
 	if seed, ok := s.Seed.Int(); ok && seed >= 0 {
-		e.key("seed")
-		e.int(seed)
+		e.Key("seed")
+		e.Int(seed)
 	} else if !s.Seed.Empty() {
 		e.drop("seed")
 	}
@@ -41,8 +41,8 @@ func (e *encoder) sampling() {
 	}
 	e.stops()
 	if e.r.Logprobs {
-		e.key("logprobs")
-		e.raw("true")
+		e.Key("logprobs")
+		e.Raw("true")
 	}
 	if e.r.TopLogprobs > 0 {
 		e.drop("top_logprobs")
@@ -59,14 +59,14 @@ func (e *encoder) number(name, from string, v jsonbytes.Value, low, high float64
 	case !ok:
 		e.drop(from)
 	case n < low:
-		e.key(name)
-		e.dst = strconv.AppendFloat(e.dst, low, 'g', -1, 64)
+		e.Key(name)
+		e.Out = strconv.AppendFloat(e.Out, low, 'g', -1, 64)
 	case n > high:
-		e.key(name)
-		e.dst = strconv.AppendFloat(e.dst, high, 'g', -1, 64)
+		e.Key(name)
+		e.Out = strconv.AppendFloat(e.Out, high, 'g', -1, 64)
 	default:
-		e.key(name)
-		e.value(v)
+		e.Key(name)
+		e.Value(v)
 	}
 }
 
@@ -82,7 +82,7 @@ func (e *encoder) penalty(name string, v jsonbytes.Value) {
 func (e *encoder) stops() {
 	var stops []transform.Literal
 	for _, stop := range e.r.Sampling.Stop {
-		if !empty(stop) {
+		if stop.HasText() {
 			stops = append(stops, stop)
 		}
 	}
@@ -93,11 +93,11 @@ func (e *encoder) stops() {
 	if len(stops) == 0 {
 		return
 	}
-	e.key("stop_sequences")
-	e.raw("[")
+	e.Key("stop_sequences")
+	e.Raw("[")
 	for _, stop := range stops {
-		e.comma()
-		e.value(stop)
+		e.Comma()
+		e.Value(stop)
 	}
-	e.raw("]")
+	e.Raw("]")
 }

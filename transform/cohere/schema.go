@@ -15,7 +15,7 @@ import (
 func strictSchema(schema jsonbytes.Value) (text []byte, exact bool, fields int) {
 	w := schemaWriter{}
 	w.schema(schema, 0)
-	return w.dst, !w.lossy, w.fields
+	return w.Out, !w.lossy, w.fields
 }
 
 // isObject tells whether a schema admits objects, which its root must.
@@ -28,68 +28,61 @@ func isObject(schema jsonbytes.Value) bool {
 const deepestSchema = 64
 
 type schemaWriter struct {
-	dst    []byte
+	jsonbytes.Writer
 	lossy  bool
 	fields int
-}
-
-func (w *schemaWriter) key(name string) {
-	if c := w.dst[len(w.dst)-1]; c != '{' {
-		w.dst = append(w.dst, ',')
-	}
-	w.dst = append(jsonbytes.AppendString(w.dst, name), ':')
 }
 
 func (w *schemaWriter) schema(v jsonbytes.Value, depth int) {
 	if v.Kind() != jsonbytes.Object || depth > deepestSchema {
 		w.lossy = w.lossy || depth > deepestSchema
-		w.dst = append(w.dst, "{}"...)
+		w.Raw("{}")
 		return
 	}
-	w.dst = append(w.dst, '{')
+	w.Raw("{")
 	for key, value := range v.Members() {
 		w.member(v, string(key), value, depth)
 	}
 	properties := v.Get("properties")
 	if properties.Kind() == jsonbytes.Object && v.Get("type") == nil {
-		w.key("type")
-		w.dst = append(w.dst, `"object"`...)
+		w.Key("type")
+		w.Raw(`"object"`)
 	}
 	if v.Get("required").Len() == 0 {
 		for name := range properties.Members() {
-			w.key("required")
-			w.dst = append(jsonbytes.AppendBytes(append(w.dst, '['), name), ']')
+			w.Key("required")
+			w.Out = append(jsonbytes.AppendBytes(append(w.Out, '['), name), ']')
 			break
 		}
 	}
-	w.dst = append(w.dst, '}')
+	w.Raw("}")
 }
 
 // member writes a keyword, with the schemas inside it.
 func (w *schemaWriter) member(schema jsonbytes.Value, name string, v jsonbytes.Value, depth int) {
 	switch name {
 	case "type", "enum", "const", "$ref", "title", "description", "default":
-		w.key(name)
-		w.dst = append(w.dst, v...)
+		w.Key(name)
+		w.Value(v)
 	case "required":
 		if v.Len() > 0 {
-			w.key(name)
-			w.dst = append(w.dst, v...)
+			w.Key(name)
+			w.Value(v)
 		}
 	case "properties", "$defs", "definitions":
-		w.key(name)
+		w.Key(name)
 		w.schemas(v, depth, name == "properties")
 	case "items":
 		if v.Kind() == jsonbytes.Object {
-			w.key(name)
+			w.Key(name)
 			w.schema(v, depth+1)
 		}
 	case "additionalProperties":
-		w.key(name)
+		w.Key(name)
 		if v.Kind() == jsonbytes.Object {
 			w.schema(v, depth+1)
 		} else {
-			w.dst = append(w.dst, v...)
+			w.Value(v)
 		}
 	case "anyOf", "oneOf", "allOf":
 		w.alternatives(schema, name, v, depth)
@@ -97,8 +90,8 @@ func (w *schemaWriter) member(schema jsonbytes.Value, name string, v jsonbytes.V
 		w.pattern(v)
 	case "format":
 		if v.Is("date-time") || v.Is("date") || v.Is("time") || v.Is("uuid") {
-			w.key(name)
-			w.dst = append(w.dst, v...)
+			w.Key(name)
+			w.Value(v)
 		} else {
 			w.lossy = true
 		}
@@ -109,15 +102,15 @@ func (w *schemaWriter) member(schema jsonbytes.Value, name string, v jsonbytes.V
 }
 
 func (w *schemaWriter) schemas(v jsonbytes.Value, depth int, properties bool) {
-	w.dst = append(w.dst, '{')
+	w.Raw("{")
 	for key, value := range v.Members() {
-		w.key(string(key))
+		w.Key(string(key))
 		w.schema(value, depth+1)
 		if properties {
 			w.fields++
 		}
 	}
-	w.dst = append(w.dst, '}')
+	w.Raw("}")
 }
 
 // alternatives writes anyOf, and as such what means the same or more: oneOf,
@@ -127,15 +120,15 @@ func (w *schemaWriter) alternatives(schema jsonbytes.Value, name string, v jsonb
 		w.lossy = true
 		return
 	}
-	w.key("anyOf")
-	w.dst = append(w.dst, '[')
+	w.Key("anyOf")
+	w.Raw("[")
 	for i, alternative := range v.Elements() {
 		if i > 0 {
-			w.dst = append(w.dst, ',')
+			w.Raw(",")
 		}
 		w.schema(alternative, depth+1)
 	}
-	w.dst = append(w.dst, ']')
+	w.Raw("]")
 }
 
 // pattern writes a regular expression without the anchors at its ends. Other
@@ -151,6 +144,6 @@ func (w *schemaWriter) pattern(v jsonbytes.Value) {
 		w.lossy = true
 		return
 	}
-	w.key("pattern")
-	w.dst = jsonbytes.AppendBytes(w.dst, text)
+	w.Key("pattern")
+	w.Bytes(text)
 }

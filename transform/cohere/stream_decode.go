@@ -69,7 +69,7 @@ func (d *streamDecoder) Decode(dst []transform.Delta, name, data []byte) ([]tran
 			e.logprobs = value
 		}
 	}
-	if kind := said(e.kind); kind != nil {
+	if kind := e.kind.NonEmpty(); kind != nil {
 		name = kind[1 : len(kind)-1]
 	} else if isError(text) {
 		return d.fail(dst, decodeError(0, text)), nil
@@ -93,7 +93,7 @@ func (d *streamDecoder) event(dst []transform.Delta, name []byte, e *event) ([]t
 			dst = d.end(dst, d.part)
 		}
 	case "tool-plan-delta":
-		if text := said(message.Get("tool_plan")); text != nil {
+		if text := message.Get("tool_plan").NonEmpty(); text != nil {
 			dst = d.say(dst, transform.PartReasoning, blockPlan, text)
 		}
 	case "tool-call-start":
@@ -210,7 +210,7 @@ func (d *streamDecoder) piece(dst []transform.Delta, at int, v jsonbytes.Value) 
 	var text transform.Literal
 	switch arguments := v.Get("function").Get("arguments"); arguments.Kind() {
 	case jsonbytes.String:
-		text = said(arguments)
+		text = arguments.NonEmpty()
 	case jsonbytes.Object:
 		text = jsonbytes.AppendBytes(nil, arguments)
 	}

@@ -44,17 +44,17 @@ func (e *encoder) thinking() {
 			budget = max(min(budget, most/2), 1) // thoughts count as output
 		}
 	}
-	e.key("thinking")
+	e.Key("thinking")
 	if off {
-		e.raw(`{"type":"disabled"}`)
+		e.Raw(`{"type":"disabled"}`)
 		return
 	}
-	e.raw(`{"type":"enabled"`)
+	e.Raw(`{"type":"enabled"`)
 	if budget > 0 {
-		e.key("token_budget")
-		e.int(budget)
+		e.Key("token_budget")
+		e.Int(budget)
 	}
-	e.raw("}")
+	e.Raw("}")
 }
 
 // enabled is the effort of a client that only wants some.

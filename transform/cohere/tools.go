@@ -1,8 +1,6 @@
 package cohere
 
 import (
-	"slices"
-
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
@@ -20,7 +18,7 @@ func (e *encoder) planTools() {
 		return // an answer in JSON excludes tools, and nobody will call them
 	}
 	for i := range e.r.Tools {
-		if tool := &e.r.Tools[i]; allowed(choice, tool.Name) {
+		if tool := &e.r.Tools[i]; choice.Allows(tool.Name) {
 			e.tools = append(e.tools, tool)
 		}
 	}
@@ -32,90 +30,60 @@ func (e *encoder) planTools() {
 	}
 }
 
-func allowed(choice *transform.ToolChoice, name string) bool {
-	switch choice.Mode {
-	case transform.ToolsNamed:
-		return name == choice.Name
-	case transform.ToolsRequired, transform.ToolsAuto:
-		return choice.Allowed == nil || slices.Contains(choice.Allowed, name)
-	}
-	return true
-}
-
 func (e *encoder) writeTools() {
 	if len(e.tools) == 0 {
 		return
 	}
 	strict := e.strict()
-	e.key("tools")
-	e.raw("[")
+	e.Key("tools")
+	e.Raw("[")
 	for _, tool := range e.tools {
 		e.tool(tool, strict)
 	}
-	e.raw("]")
+	e.Raw("]")
 	switch {
 	case e.extra.strict != nil:
-		e.key("strict_tools")
-		e.value(e.extra.strict)
+		e.Key("strict_tools")
+		e.Value(e.extra.strict)
 	case strict:
-		e.key("strict_tools")
-		e.raw("true")
+		e.Key("strict_tools")
+		e.Raw("true")
 	}
 	switch e.r.ToolChoice.Mode {
 	case transform.ToolsRequired, transform.ToolsNamed:
-		e.key("tool_choice")
-		e.raw(`"REQUIRED"`)
+		e.Key("tool_choice")
+		e.Raw(`"REQUIRED"`)
 	case transform.ToolsNone:
-		e.key("tool_choice")
-		e.raw(`"NONE"`)
+		e.Key("tool_choice")
+		e.Raw(`"NONE"`)
 	}
 }
 
 func (e *encoder) tool(t *transform.Tool, strict bool) {
-	if t.Cache != nil {
-		e.lost.Drop(t.Cache.At)
+	e.lost.DropMark(t.Cache)
+	e.Comma()
+	e.Raw(`{"type":"function","function":{"name":`)
+	e.String(t.Name)
+	if t.Description.HasText() {
+		e.Key("description")
+		e.Value(t.Description)
 	}
-	e.comma()
-	e.raw(`{"type":"function","function":{"name":`)
-	e.string(t.Name)
-	if !empty(t.Description) {
-		e.key("description")
-		e.value(t.Description)
-	}
-	e.key("parameters")
+	e.Key("parameters")
 	switch {
 	case t.Custom:
-		e.freeText(t)
+		e.Value(t.FreeTextSchema(e.lost))
 	case t.Schema.Kind() != jsonbytes.Object:
-		e.raw(`{"type":"object","properties":{}}`)
+		e.Raw(`{"type":"object","properties":{}}`)
 	case strict:
 		text, exact, _ := strictSchema(t.Schema)
-		e.value(text)
+		e.Value(text)
 		if !exact {
 			e.lost.Drop(t.SchemaAt)
 		}
 	default:
-		e.value(t.Schema)
+		e.Value(t.Schema)
 	}
-	e.raw("}}")
-}
-
-// freeText emulates a tool that takes free text by one of a single string. Its
-// grammar can only be told to the model.
-func (e *encoder) freeText(t *transform.Tool) {
-	e.raw(`{"type":"object","properties":{"input":{"type":"string"`)
-	if t.Grammar != nil {
-		e.lost.Drop(t.At.Key("format"))
-		grammar := t.Grammar
-		if inner := grammar.Get("grammar"); inner.Kind() == jsonbytes.Object {
-			grammar = inner
-		}
-		if definition := said(grammar.Get("definition")); definition != nil {
-			e.raw(`,"description":"Must follow this grammar:\n`)
-			e.value(definition[1:])
-		}
-	}
-	e.raw(`}},"required":["input"]}`)
+	e.Raw("}}")
 }
 
 // strict tells whether calls can be held to the tools' schemas: it is for all

@@ -27,10 +27,6 @@ func (c Codec) vendor() transform.Vendor {
 	return c.Vendor
 }
 
-// answerTool is the tool whose input is the answer itself, for output schemas
-// that are not expressed natively. It is the Messages codec that declares it.
-const answerTool = "llm_proxy_answer"
-
 var (
 	_ transform.ProviderCodec     = Codec{}
 	_ transform.CountProvider     = Codec{}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 func TestConversationsAreLaidOut(t *testing.T) {
@@ -109,8 +110,8 @@ func TestToolLoopsAreLaidOut(t *testing.T) {
 		{
 			name: "ids of Mistral", model: mistral, turns: []transform.Turn{user("A"), with(assistant(), callPart("tooluse_Ze_bgl9C", "f", `{}`), callPart("abcDEF123", "f", `{}`)),
 				result("abcDEF123", "2"), result("tooluse_Ze_bgl9C", "1")},
-			want: `{"role":"assistant","content":[{"toolUse":{"toolUseId":"` + shortHash("tooluse_Ze_bgl9C") + `","name":"f","input":{}}},{"toolUse":{"toolUseId":"abcDEF123","name":"f","input":{}}}]},` +
-				`{"role":"user","content":[{"toolResult":{"toolUseId":"abcDEF123","content":[{"text":"2"}]}},{"toolResult":{"toolUseId":"` + shortHash("tooluse_Ze_bgl9C") + `","content":[{"text":"1"}]}}]}`,
+			want: `{"role":"assistant","content":[{"toolUse":{"toolUseId":"` + (&blocks.IDs{Short: true}).Rewrite("tooluse_Ze_bgl9C") + `","name":"f","input":{}}},{"toolUse":{"toolUseId":"abcDEF123","name":"f","input":{}}}]},` +
+				`{"role":"user","content":[{"toolResult":{"toolUseId":"abcDEF123","content":[{"text":"2"}]}},{"toolResult":{"toolUseId":"` + (&blocks.IDs{Short: true}).Rewrite("tooluse_Ze_bgl9C") + `","content":[{"text":"1"}]}}]}`,
 		},
 		{
 			name: "custom call", turns: []transform.Turn{user("A"), with(assistant(), func() transform.Part { p := callPart("c1", "sql", `a "b"`); p.Call.Custom = true; return p }()), result("c1", "1")},
@@ -133,32 +134,6 @@ func TestToolLoopsAreLaidOut(t *testing.T) {
 	for _, arguments := range []string{`[1]`, `{"a":`, `1`} {
 		if e := refused(t, nova, conversation(user("A"), with(assistant(), callPart("c", "f", arguments)))); e.Param != "/messages/1/tool_calls/0" {
 			t.Errorf("got %+v", e)
-		}
-	}
-}
-
-func TestIdsAreMadeFit(t *testing.T) {
-	ids := callIDs{}
-	long := strings.Repeat("x", 70)
-	for _, test := range [][2]string{{"a", "a"}, {"a", "a_2"}, {"a", "a_3"}, {"a_1", "a_1"}, {"a_2", "a_2_2"}, {"", "call"}} {
-		if got := ids.rewrite(test[0]); got != test[1] {
-			t.Errorf("%q became %q, want %q", test[0], got, test[1])
-		}
-	}
-	seen := map[string]bool{}
-	for _, id := range []string{"a.b", "a:b", "a b", long, long + "y", "ä", "\x00"} {
-		got := ids.rewrite(id)
-		if !isName(got) || len(got) > maxName || seen[got] || got != (&callIDs{}).rewrite(id) {
-			t.Errorf("%q became %q", id, got)
-		}
-		seen[got] = true
-	}
-	short := callIDs{short: true}
-	for _, id := range []string{"a", "a", "", "call_123456", "123456789", "123456789", long} {
-		if got := short.rewrite(id); len(got) != shortID || !isAlphanumeric(got) || seen[got] {
-			t.Errorf("%q became %q", id, got)
-		} else {
-			seen[got] = true
 		}
 	}
 }
@@ -225,7 +200,7 @@ func TestCacheMarksBecomeCachePoints(t *testing.T) {
 		many.Turns = append(many.Turns, with(user(), marked(textPart("B"), "")))
 	}
 	body, _ = encode(t, adaptive, many)
-	if n := strings.Count(string(body), "cachePoint"); n != maxCacheMarks {
+	if n := strings.Count(string(body), "cachePoint"); n != blocks.MaxMarks {
 		t.Errorf("%d marks: %s", n, body)
 	}
 }

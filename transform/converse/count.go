@@ -10,14 +10,14 @@ import (
 // AppendCountRequest writes the body of POST /model/{id}/count-tokens, which
 // takes of a request what the model reads.
 func (c Codec) AppendCountRequest(dst []byte, r *transform.Request, to transform.Target, lost *transform.Losses) ([]byte, error) {
-	e := encoder{dst: dst, r: r, to: to, lost: lost}
+	e := encoder{Writer: jsonbytes.Writer{Out: dst}, r: r, to: to, lost: lost}
 	if err := e.plan(); err != nil {
 		return dst, err
 	}
-	e.dst = append(e.dst, `{"input":{"converse":{`...)
+	e.Raw(`{"input":{"converse":{`)
 	e.writePrompt()
-	e.dst = append(e.dst, `}}}`...)
-	return e.dst, nil
+	e.Raw(`}}}`)
+	return e.Out, nil
 }
 
 // DecodeCount reads {"inputTokens":n}.

@@ -2,6 +2,7 @@ package converse
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
@@ -43,11 +44,11 @@ type embeddingOptions struct {
 func (o *embeddingOptions) take(m transform.Member) bool {
 	switch m.Name {
 	case "normalize":
-		return take(&o.normalize, m.Value, jsonbytes.Bool)
+		return m.Fill(&o.normalize, jsonbytes.Bool)
 	case "truncate":
-		return take(&o.truncate, m.Value, jsonbytes.String)
+		return m.Fill(&o.truncate, jsonbytes.String)
 	case "input_type":
-		return take(&o.purpose, m.Value, jsonbytes.String)
+		return m.Fill(&o.purpose, jsonbytes.String)
 	}
 	return false
 }
@@ -61,13 +62,13 @@ func appendTitan(dst []byte, r *transform.EmbeddingRequest, o *embeddingOptions,
 	case r.Dimensions > 0 && first:
 		lost.Refuse(r.At("dimensions"))
 	case r.Dimensions > 0:
-		dst = appendInt(appendKey(dst, "dimensions"), r.Dimensions)
+		dst = strconv.AppendInt(jsonbytes.AppendKey(dst, "dimensions"), r.Dimensions, 10)
 	}
 	switch {
 	case o.normalize != nil && first:
 		lost.Drop(r.At("normalize"))
 	case o.normalize != nil:
-		dst = append(appendKey(dst, "normalize"), o.normalize...)
+		dst = append(jsonbytes.AppendKey(dst, "normalize"), o.normalize...)
 	}
 	if o.truncate != nil {
 		lost.Drop(r.At("truncate"))
@@ -88,7 +89,7 @@ var purposes = map[string]string{
 func appendCohere(dst []byte, r *transform.EmbeddingRequest, o *embeddingOptions, lost *transform.Losses) []byte {
 	dst = append(dst, `{"texts":[`...)
 	for _, input := range r.Inputs {
-		dst = append(appendComma(dst), input...)
+		dst = append(jsonbytes.AppendComma(dst), input...)
 	}
 	dst = append(dst, `],"input_type":`...)
 	switch purpose := purposes[r.Purpose]; {
@@ -101,10 +102,10 @@ func appendCohere(dst []byte, r *transform.EmbeddingRequest, o *embeddingOptions
 	}
 	dst = append(dst, `,"embedding_types":["float"]`...)
 	if r.Dimensions > 0 {
-		dst = appendInt(appendKey(dst, "output_dimension"), r.Dimensions)
+		dst = strconv.AppendInt(jsonbytes.AppendKey(dst, "output_dimension"), r.Dimensions, 10)
 	}
 	if o.truncate != nil {
-		dst = append(appendKey(dst, "truncate"), o.truncate...)
+		dst = append(jsonbytes.AppendKey(dst, "truncate"), o.truncate...)
 	}
 	if o.normalize != nil {
 		lost.Drop(r.At("normalize"))
@@ -141,7 +142,7 @@ func (Codec) DecodeEmbeddingResponse(body []byte) (*transform.EmbeddingResponse,
 			message = value
 		}
 	}
-	if a.Vectors == nil && hasText(message) {
+	if a.Vectors == nil && message.HasText() {
 		return nil, decodeError(0, message)
 	}
 	for _, vector := range a.Vectors {

@@ -3,11 +3,11 @@ package converse
 import (
 	"bytes"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 // DecodeError reads the body of a failed answer, {"message":"…"}. The type of the
@@ -33,7 +33,7 @@ func decodeError(status int, message jsonbytes.Value) *transform.Error {
 	text, _ := message.Text()
 	text = strings.TrimSpace(text)
 	refine(e, strings.ToLower(text))
-	e.Message = describe(e, text)
+	e.Message = blocks.ErrorMessage(e.Status, text)
 	return e
 }
 
@@ -91,7 +91,7 @@ func decodeException(typ string, data []byte) *transform.Error {
 	text = strings.TrimSpace(text)
 	e.Status = known.status
 	refine(e, strings.ToLower(text))
-	e.Message = describe(e, text)
+	e.Message = blocks.ErrorMessage(e.Status, text)
 	return e
 }
 
@@ -111,14 +111,7 @@ var tooLong = [...]string{
 
 // refine finds out what the status is too coarse for. message is in lower case.
 func refine(e *transform.Error, message string) {
-	has := func(words ...string) bool {
-		for _, word := range words {
-			if strings.Contains(message, word) {
-				return true
-			}
-		}
-		return false
-	}
+	has := func(words ...string) bool { return transform.Mentions(message, words...) }
 	switch e.Kind {
 	case transform.ErrBadRequest, transform.ErrTooLarge:
 		switch {
@@ -144,21 +137,4 @@ func refine(e *transform.Error, message string) {
 			e.Kind = transform.ErrOverloaded
 		}
 	}
-}
-
-// maxMessage is how much of a provider's message a client gets to read, in bytes.
-const maxMessage = 4 << 10
-
-// describe is the message for the client.
-func describe(e *transform.Error, message string) string {
-	if len(message) > maxMessage {
-		message = strings.ToValidUTF8(message[:maxMessage], "") + "…"
-	}
-	if message != "" {
-		return transform.Scrub(message)
-	}
-	if e.Status != 0 {
-		return "the provider answered with status " + strconv.Itoa(e.Status) + " and did not say why"
-	}
-	return "the provider ended its answer with an error and did not say why"
 }

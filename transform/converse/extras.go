@@ -44,13 +44,13 @@ func (e *encoder) takeExtra(m transform.Member, at *transform.Path) bool {
 	x := &e.extras
 	switch m.Name {
 	case "guardrailConfig":
-		return take(&x.guardrail, m.Value, jsonbytes.Object)
+		return m.Fill(&x.guardrail, jsonbytes.Object)
 	case "performanceConfig":
-		return take(&x.performance, m.Value, jsonbytes.Object)
+		return m.Fill(&x.performance, jsonbytes.Object)
 	case "additionalModelRequestFields":
-		return m.Value.Unique("") == nil && take(&x.additional, m.Value, jsonbytes.Object)
+		return m.Value.Unique("") == nil && m.Fill(&x.additional, jsonbytes.Object)
 	case "additionalModelResponseFieldPaths":
-		return take(&x.paths, m.Value, jsonbytes.Array)
+		return m.Fill(&x.paths, jsonbytes.Array)
 	case "metadata", "requestMetadata":
 		return e.takeMetadata(m.Value, at)
 	case "modalities":
@@ -61,14 +61,6 @@ func (e *encoder) takeExtra(m transform.Member, at *transform.Path) bool {
 		return string(m.Value) == "false"
 	}
 	return false
-}
-
-func take(place *jsonbytes.Value, v jsonbytes.Value, kind jsonbytes.Kind) bool {
-	if v.Kind() != kind || *place != nil {
-		return false
-	}
-	*place = v
-	return true
 }
 
 // What requestMetadata may hold.
@@ -89,7 +81,7 @@ func (e *encoder) takeMetadata(v jsonbytes.Value, at *transform.Path) bool {
 			continue
 		}
 		n++
-		labels = jsonbytes.AppendBytes(appendComma(labels), name)
+		labels = jsonbytes.AppendBytes(jsonbytes.AppendComma(labels), name)
 		labels = append(append(labels, ':'), value...)
 	}
 	if n > 0 {

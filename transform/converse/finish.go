@@ -5,26 +5,6 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// finishOf translates a stopReason. calls tells whether the answer calls tools:
-// where the only call is the answer itself the model has just stopped.
-func finishOf(reason jsonbytes.Value, calls bool) transform.Finish {
-	word, _ := reason.Text()
-	switch word {
-	case "max_tokens", "model_context_window_exceeded":
-		return transform.FinishLength
-	case "guardrail_intervened", "content_filtered", "refusal":
-		return transform.FinishContentFilter
-	}
-	switch {
-	case calls:
-		return transform.FinishToolCalls
-	case word == "":
-		return transform.FinishUnknown
-	}
-	// end_turn, stop_sequence, and what is yet to come.
-	return transform.FinishStop
-}
-
 // spoiled tells of an answer whose end cannot be read: another try usually
 // helps, and to show it as one that stopped well would be made up.
 func spoiled(reason jsonbytes.Value) *transform.Error {

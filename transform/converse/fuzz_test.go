@@ -60,7 +60,7 @@ func FuzzDecodeStream(f *testing.F) {
 
 func checkLiterals(t *testing.T, literals ...transform.Literal) {
 	for _, literal := range literals {
-		if literal != nil && !isLiteral(literal) {
+		if literal != nil && !literal.Spliceable() {
 			t.Errorf("not a literal: %s", literal)
 		}
 	}

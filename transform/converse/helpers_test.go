@@ -9,6 +9,7 @@ import (
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/internal/testplaces"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 // The models that tests are written against: Amazon's old and new ones, one that
@@ -195,7 +196,7 @@ func checkBody(t *testing.T, model string, text []byte) {
 		t.Errorf("calls without tools: %s", body)
 	}
 	for _, b := range body.Get("system").Elements() {
-		if b.Get("cachePoint") == nil && blank(b.Get("text")) {
+		if b.Get("cachePoint") == nil && b.Get("text").Blank() {
 			t.Errorf("blank system: %s", body)
 		}
 	}
@@ -211,7 +212,7 @@ type bodyChecker struct {
 
 func (c *bodyChecker) message(i int, message jsonbytes.Value) {
 	role, _ := message.Get("role").Text()
-	if role == c.last || i == 0 && role != roleUser || message.Get("content").Len() == 0 {
+	if role == c.last || i == 0 && role != blocks.User || message.Get("content").Len() == 0 {
 		c.t.Errorf("message %d: %s", i, c.body)
 	}
 	results, kind := 0, ""
@@ -221,7 +222,7 @@ func (c *bodyChecker) message(i int, message jsonbytes.Value) {
 			switch kind = string(name); kind {
 			case "text":
 				texts++
-				if blank(value) {
+				if value.Blank() {
 					c.t.Errorf("blank text: %s", c.body)
 				}
 			case "document":
@@ -229,13 +230,13 @@ func (c *bodyChecker) message(i int, message jsonbytes.Value) {
 			case "toolUse":
 				id, _ := value.Get("toolUseId").Text()
 				name, _ := value.Get("name").Text()
-				if c.calls[id] || !isName(id) || len(id) > 64 || !isName(name) || len(name) > 64 || role != roleAssistant {
+				if c.calls[id] || !blocks.IsName(id) || len(id) > 64 || !blocks.IsName(name) || len(name) > 64 || role != blocks.Assistant {
 					c.t.Errorf("bad call %q: %s", id, c.body)
 				}
 				c.calls[id], c.tools = true, true
 			case "toolResult":
 				id, _ := value.Get("toolUseId").Text()
-				if !c.calls[id] || role != roleUser || j != results || value.Get("content").Len() == 0 {
+				if !c.calls[id] || role != blocks.User || j != results || value.Get("content").Len() == 0 {
 					c.t.Errorf("bad result %q: %s", id, c.body)
 				}
 				c.calls[id] = false

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 // media is an image, document, sound or video as the format has it.
@@ -157,7 +157,7 @@ func (n *documentNames) next(file string) string {
 	name := make([]byte, 0, len(file))
 	for _, c := range []byte(file[:min(len(file), maxDocumentName)]) {
 		switch {
-		case isLetterOrDigit(c), c == '-', c == '(', c == ')', c == '[', c == ']':
+		case blocks.IsAlphanumeric(c), c == '-', c == '(', c == ')', c == '[', c == ']':
 			name = append(name, c)
 		case len(name) > 0 && name[len(name)-1] != ' ' && c < 0x80:
 			name = append(name, ' ')
@@ -183,19 +183,21 @@ func (n *documentNames) next(file string) string {
 
 // writeMedia writes the block but for its end.
 func (e *encoder) writeMedia(m *media) {
-	e.dst = append(e.dst, '{', '"')
-	e.dst = append(e.dst, m.kind...)
-	e.dst = append(e.dst, `":{`...)
-	e.string("format", m.format)
-	e.string("name", m.name)
-	e.key("source")
-	if m.s3 != "" {
-		e.dst = append(e.dst, `{"s3Location":{"uri":`...)
-		e.dst = jsonbytes.AppendString(e.dst, m.s3)
-		e.dst = append(e.dst, '}')
-	} else {
-		e.dst = append(e.dst, `{"bytes":`...)
-		e.dst = jsonbytes.AppendBytes(e.dst, m.data)
+	e.Out = append(e.Out, '{', '"')
+	e.Raw(m.kind)
+	e.Raw(`":{`)
+	e.Text("format", m.format)
+	if m.name != "" {
+		e.Text("name", m.name)
 	}
-	e.dst = append(e.dst, `}}`...)
+	e.Key("source")
+	if m.s3 != "" {
+		e.Raw(`{"s3Location":{"uri":`)
+		e.String(m.s3)
+		e.Raw("}")
+	} else {
+		e.Raw(`{"bytes":`)
+		e.Bytes(m.data)
+	}
+	e.Raw(`}}`)
 }

@@ -3,6 +3,7 @@ package converse
 import (
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 // planOutput decides how to get an answer in the client's schema: as
@@ -29,9 +30,9 @@ func (e *encoder) planOutput(stub *transform.Request) {
 			e.lost.Drop(format)
 		}
 		compact := jsonbytes.AppendCompact(nil, out.Schema)
-		e.system = append(e.system, block{kind: blockText, text: transform.Quote(
+		e.Instruct(transform.Quote(
 			"Answer with one JSON value and nothing else: no introduction, no code fence, no comment. " +
-				"It must be valid against this JSON Schema: " + string(compact))})
+				"It must be valid against this JSON Schema: " + string(compact)))
 	}
 	stub.Output = transform.Output{}
 }
@@ -42,10 +43,10 @@ func appendTextFormat(dst []byte, out *transform.Output) []byte {
 	dst = jsonbytes.AppendBytes(dst, jsonbytes.AppendCompact(nil, out.Schema))
 	if out.Name != "" {
 		dst = append(dst, `,"name":"`...)
-		dst = append(dst, toolName(out.Name)...)
+		dst = append(dst, blocks.CleanName(out.Name, maxName)...)
 		dst = append(dst, '"')
 	}
-	if !blank(out.Description) {
+	if !out.Description.Blank() {
 		dst = append(dst, `,"description":`...)
 		dst = append(dst, out.Description...)
 	}

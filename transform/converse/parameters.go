@@ -35,7 +35,7 @@ type tool struct {
 // reported at once and in the client's terms.
 func (e *encoder) planParameters() error {
 	stub := *e.r
-	stub.Turns = []transform.Turn{{Parts: []transform.Part{{Kind: transform.PartText, Text: emptyOpening}}}}
+	stub.Turns = []transform.Turn{{Parts: []transform.Part{{Kind: transform.PartText, Text: transform.Quote(".")}}}}
 	stub.User, stub.ServiceTier, stub.Rest = "", "", nil
 	e.planExtras(&stub)
 	e.planOutput(&stub)
@@ -67,7 +67,7 @@ func (e *encoder) readBody(body jsonbytes.Value) {
 		case "model", "messages":
 		case "system": // how the answer is to be formed, in words
 			for _, b := range value.Elements() {
-				e.system = append(e.system, block{kind: blockText, text: b.Get("text")})
+				e.Instruct(b.Get("text"))
 			}
 		case "tools":
 			e.readTools(value)
@@ -114,7 +114,7 @@ func (e *encoder) readThinking(thinking jsonbytes.Value) {
 	switch {
 	case thinking.Empty() || typ.Is("disabled"):
 		return
-	case typ.Is("enabled") && e.unsignedLoop():
+	case typ.Is("enabled") && e.UnsignedLoop():
 		e.lost.Drop(e.r.At("reasoning_effort"))
 		kept := p.additional[:0]
 		for _, m := range p.additional {
@@ -152,21 +152,21 @@ func (e *encoder) planTopK() {
 // writeParameters writes what is no part of the prompt.
 func (e *encoder) writeParameters() {
 	p := &e.parameters
-	e.key("inferenceConfig")
-	e.dst = append(e.dst, '{')
+	e.Key("inferenceConfig")
+	e.Raw("{")
 	if p.maxTokens > 0 {
-		e.key("maxTokens")
-		e.dst = appendInt(e.dst, p.maxTokens)
+		e.Key("maxTokens")
+		e.Int(p.maxTokens)
 	}
-	e.member("temperature", p.temperature)
-	e.member("topP", p.topP)
-	e.member("stopSequences", p.stop)
-	e.dst = append(e.dst, '}')
+	e.Member("temperature", p.temperature)
+	e.Member("topP", p.topP)
+	e.Member("stopSequences", p.stop)
+	e.Raw("}")
 	if p.textFormat != nil {
-		e.key("outputConfig")
-		e.dst = append(e.dst, `{"textFormat":`...)
-		e.dst = append(e.dst, p.textFormat...)
-		e.dst = append(e.dst, '}')
+		e.Key("outputConfig")
+		e.Raw(`{"textFormat":`)
+		e.Value(p.textFormat)
+		e.Raw("}")
 	}
 	x := &e.extras
 	if x.paths == nil && e.family.claude && !p.stop.Empty() {
@@ -176,16 +176,16 @@ func (e *encoder) writeParameters() {
 			x.paths = jsonbytes.Value(`["/delta/stop_sequence"]`)
 		}
 	}
-	e.member("additionalModelResponseFieldPaths", x.paths)
+	e.Member("additionalModelResponseFieldPaths", x.paths)
 	if x.tier != "" {
-		e.key("serviceTier")
-		e.dst = append(e.dst, '{')
-		e.string("type", x.tier)
-		e.dst = append(e.dst, '}')
+		e.Key("serviceTier")
+		e.Raw("{")
+		e.Text("type", x.tier)
+		e.Raw("}")
 	}
-	e.member("guardrailConfig", x.guardrail)
-	e.member("performanceConfig", x.performance)
-	e.member("requestMetadata", x.metadata)
+	e.Member("guardrailConfig", x.guardrail)
+	e.Member("performanceConfig", x.performance)
+	e.Member("requestMetadata", x.metadata)
 }
 
 // writeAdditional writes what only the model knows. The client's own members
@@ -195,11 +195,11 @@ func (e *encoder) writeAdditional() {
 	if len(p.additional) == 0 && e.extras.additional.Len() == 0 {
 		return
 	}
-	e.key("additionalModelRequestFields")
-	e.dst = append(e.dst, '{')
+	e.Key("additionalModelRequestFields")
+	e.Raw("{")
 	for _, m := range p.additional {
-		e.key(m.Name)
-		e.dst = append(e.dst, m.Value...)
+		e.Key(m.Name)
+		e.Value(m.Value)
 	}
 	at := e.r.At("additionalModelRequestFields")
 	for name, value := range e.extras.additional.Members() {
@@ -207,11 +207,11 @@ func (e *encoder) writeAdditional() {
 			e.lost.Drop(at.Key(string(name)))
 			continue
 		}
-		e.dst = appendComma(e.dst)
-		e.dst = jsonbytes.AppendBytes(e.dst, name)
-		e.dst = append(append(e.dst, ':'), value...)
+		e.Comma()
+		e.Bytes(name)
+		e.Out = append(append(e.Out, ':'), value...)
 	}
-	e.dst = append(e.dst, '}')
+	e.Raw("}")
 }
 
 func hasMember(members []transform.Member, name string) bool {

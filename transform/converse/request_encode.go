@@ -1,38 +1,35 @@
 package converse
 
 import (
-	"strconv"
-
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 // AppendRequest writes r as the body of POST /model/{id}/converse or
 // converse-stream. Both the model and the wish for a stream are in the path.
 func (c Codec) AppendRequest(dst []byte, r *transform.Request, to transform.Target, lost *transform.Losses) ([]byte, error) {
-	e := encoder{dst: dst, r: r, to: to, lost: lost}
+	e := encoder{Writer: jsonbytes.Writer{Out: dst}, r: r, to: to, lost: lost}
 	if err := e.plan(); err != nil {
 		return dst, err
 	}
-	e.dst = append(e.dst, '{')
+	e.Raw("{")
 	e.writePrompt()
 	e.writeParameters()
-	e.dst = append(e.dst, '}')
-	return e.dst, nil
+	e.Raw("}")
+	return e.Out, nil
 }
 
 // encoder writes one request.
 type encoder struct {
-	dst    []byte
+	jsonbytes.Writer
 	r      *transform.Request
 	to     transform.Target
 	lost   *transform.Losses
 	family family
 
-	system   []block
-	messages []message
-	history  history
-	names    documentNames
+	blocks.Conversation[media]
+	names documentNames
 
 	parameters parameters
 	extras     extras
@@ -47,7 +44,7 @@ func (e *encoder) plan() error {
 	if err := e.planParameters(); err != nil {
 		return err
 	}
-	if err := e.finishMessages(); err != nil {
+	if err := e.finish(); err != nil {
 		return err
 	}
 	e.limitCacheMarks()
@@ -58,63 +55,23 @@ func (e *encoder) plan() error {
 // What is the same from turn to turn of a conversation comes first.
 func (e *encoder) writePrompt() {
 	e.writeTools()
-	if len(e.system) > 0 {
-		e.key("system")
-		e.writeBlocks(e.system)
+	if len(e.System) > 0 {
+		e.Key("system")
+		e.writeBlocks(e.System)
 	}
-	e.key("messages")
-	e.dst = append(e.dst, '[')
-	for i := range e.messages {
-		e.dst = appendComma(e.dst)
-		e.dst = append(e.dst, `{"role":"`...)
-		e.dst = append(e.dst, e.messages[i].role...)
-		e.dst = append(e.dst, `","content":`...)
-		e.writeBlocks(e.messages[i].blocks)
-		e.dst = append(e.dst, '}')
+	e.Key("messages")
+	e.Raw("[")
+	for i := range e.Messages {
+		e.Comma()
+		e.Raw(`{"role":"`)
+		e.Raw(e.Messages[i].Role)
+		e.Raw(`","content":`)
+		e.writeBlocks(e.Messages[i].Blocks)
+		e.Raw("}")
 	}
-	e.dst = append(e.dst, ']')
+	e.Raw("]")
 	e.writeAdditional()
 }
-
-// key begins a member of the object that is being written.
-func (e *encoder) key(name string) { e.dst = appendKey(e.dst, name) }
-
-// member writes a member, nothing if there is no value.
-func (e *encoder) member(name string, value jsonbytes.Value) {
-	if !value.Empty() {
-		e.key(name)
-		e.dst = append(e.dst, value...)
-	}
-}
-
-// string writes a member whose text needs no escapes, nothing if there is none.
-func (e *encoder) string(name, text string) {
-	if text != "" {
-		e.key(name)
-		e.dst = append(e.dst, '"')
-		e.dst = append(e.dst, text...)
-		e.dst = append(e.dst, '"')
-	}
-}
-
-// appendKey begins a member of an object. name needs no escapes.
-func appendKey(dst []byte, name string) []byte {
-	dst = appendComma(dst)
-	dst = append(dst, '"')
-	dst = append(dst, name...)
-	return append(dst, '"', ':')
-}
-
-// appendComma separates from what stands before, if anything does: no value
-// ends with an opening bracket.
-func appendComma(dst []byte) []byte {
-	if c := dst[len(dst)-1]; c == '{' || c == '[' {
-		return dst
-	}
-	return append(dst, ',')
-}
-
-func appendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
 
 // badRequest is an error that the client can mend.
 func badRequest(param, message string) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 var errNoAnswer = errors.New("the answer is not in Converse's format")
@@ -17,7 +18,7 @@ func (c Codec) DecodeResponse(body []byte) (*transform.Response, error) {
 		return nil, err
 	}
 	a := &transform.Response{}
-	content := contentReader{vendor: c.vendor()}
+	content := reader{vendor: c.vendor()}
 	var said, reason, fields, message jsonbytes.Value
 	for name, value := range jsonbytes.Parse(body).Members() {
 		switch string(name) {
@@ -48,63 +49,47 @@ func (c Codec) DecodeResponse(body []byte) (*transform.Response, error) {
 	for _, block := range said.Elements() {
 		content.read(block)
 	}
-	choice := transform.Choice{Parts: content.finish(), Finish: finishOf(reason, content.calls > 0)}
+	choice := transform.Choice{Parts: content.Parts(), Finish: blocks.Finish(reason, content.Calls > 0)}
 	choice.StopSequence = stopSequence(fields)
 	a.Choices = []transform.Choice{choice}
 	return a, nil
 }
 
-// contentReader collects the parts of an answer.
-type contentReader struct {
-	vendor     transform.Vendor
-	parts      []transform.Part
-	characters int
-	calls      int
-	// answer is the input of the tool that stands for the answer.
-	answer jsonbytes.Value
+// reader reads the content blocks of an answer.
+type reader struct {
+	blocks.Answer
+	vendor transform.Vendor
 }
 
 // read adds a content block. What Bedrock's own tools do, and blocks of unknown
 // kinds, are not for the client.
-func (c *contentReader) read(block jsonbytes.Value) {
+func (r *reader) read(block jsonbytes.Value) {
 	for name, value := range block.Members() {
 		switch string(name) {
 		case "text":
-			c.addText(value)
+			r.AddText(value)
 		case "reasoningContent":
-			c.readReasoning(value)
+			r.readReasoning(value)
 		case "toolUse":
-			c.readCall(value)
+			r.readCall(value)
 		case "citationsContent":
-			c.readCited(value)
+			r.readCited(value)
 		case "image":
-			c.readImage(value)
+			r.readImage(value)
 		}
 	}
 }
 
-func (c *contentReader) addText(text jsonbytes.Value) {
-	if hasText(text) {
-		c.characters += characters(text)
-		c.parts = append(c.parts, transform.Part{Kind: transform.PartText, Text: text})
-	}
-}
-
-func (c *contentReader) readReasoning(value jsonbytes.Value) {
-	part := transform.Part{Kind: transform.PartReasoning}
+func (r *reader) readReasoning(value jsonbytes.Value) {
+	var opaque transform.Opaque
 	thought := value.Get("reasoningText")
-	if text := thought.Get("text"); hasText(text) {
-		part.Text = text
+	if signature := thought.Get("signature"); signature.HasText() {
+		opaque = transform.Opaque{Vendor: r.vendor, Kind: transform.OpaqueSignature, Data: signature}
 	}
-	if signature := thought.Get("signature"); hasText(signature) {
-		part.Opaque = transform.Opaque{Vendor: c.vendor, Kind: transform.OpaqueSignature, Data: signature}
+	if data := value.Get("redactedContent"); data.HasText() {
+		opaque = redacted(r.vendor, data)
 	}
-	if data := value.Get("redactedContent"); hasText(data) {
-		part.Opaque = redacted(c.vendor, data)
-	}
-	if part.Text != nil || part.Opaque.Data != nil {
-		c.parts = append(c.parts, part)
-	}
+	r.AddReasoning(thought.Get("text"), opaque)
 }
 
 // redacted is reasoning that may not be shown: bytes, in base64. Those of Claude
@@ -121,60 +106,37 @@ func redacted(vendor transform.Vendor, data transform.Literal) transform.Opaque 
 	return o
 }
 
-func (c *contentReader) readCall(value jsonbytes.Value) {
-	if value.Get("type").Is(serverCall) {
-		return
+func (r *reader) readCall(value jsonbytes.Value) {
+	if !value.Get("type").Is(serverCall) {
+		r.AddCall(value.Get("toolUseId"), value.Get("name"), value.Get("input"))
 	}
-	call := transform.ToolCall{Arguments: value.Get("input")}
-	call.ID, _ = value.Get("toolUseId").Text()
-	call.Name, _ = value.Get("name").Text()
-	if call.Name == answerTool {
-		c.answer = call.Arguments
-		return
-	}
-	c.calls++
-	c.parts = append(c.parts, transform.Part{Kind: transform.PartToolCall, Call: call})
 }
 
 // serverCall is the type of calls that Bedrock answers itself.
 const serverCall = "server_tool_use"
 
 // readCited reads texts with the sources that they have in common.
-func (c *contentReader) readCited(value jsonbytes.Value) {
-	start := c.characters
+func (r *reader) readCited(value jsonbytes.Value) {
+	start := r.Characters
 	for _, text := range value.Get("content").Elements() {
-		c.addText(text.Get("text"))
+		r.AddText(text.Get("text"))
 	}
 	for _, citation := range value.Get("citations").Elements() {
-		if annotation, ok := beginAnnotation(nil, citation); ok {
-			c.parts = append(c.parts, transform.Part{
-				Kind: transform.PartCitation, Citation: endAnnotation(annotation, start, c.characters),
-			})
-		}
+		r.AddCitation(citationOf(citation), start)
 	}
 }
 
-func (c *contentReader) readImage(value jsonbytes.Value) {
+// citationOf is a citation as blocks.Citation; nil for those of documents.
+func citationOf(v jsonbytes.Value) []byte {
+	return blocks.Citation(v.Get("location").Get("web").Get("url"), v.Get("title"))
+}
+
+func (r *reader) readImage(value jsonbytes.Value) {
 	format, _ := value.Get("format").Text()
 	data := value.Get("source").Get("bytes")
-	if byExtension[format] == "image" && hasText(data) {
-		c.parts = append(c.parts, transform.Part{
+	if byExtension[format] == "image" && data.HasText() {
+		r.Add(transform.Part{
 			Kind: transform.PartImage, Media: transform.Media{Type: "image/" + format, Data: data.AppendText(nil)},
 		})
 	}
-}
-
-// finish returns the parts. Where a tool stands for the answer, its input is
-// the whole text: what was said besides is not part of the JSON.
-func (c *contentReader) finish() []transform.Part {
-	if c.answer == nil {
-		return c.parts
-	}
-	parts := c.parts[:0]
-	for _, part := range c.parts {
-		if part.Kind != transform.PartText && part.Kind != transform.PartCitation {
-			parts = append(parts, part)
-		}
-	}
-	return append(parts, transform.Part{Kind: transform.PartText, Text: jsonbytes.AppendBytes(nil, c.answer)})
 }

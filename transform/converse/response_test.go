@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 	"github.com/caddyllm/llmproxy/usage"
 )
 
@@ -340,7 +341,7 @@ func TestBadEventsAreErrors(t *testing.T) {
 	}
 	d := Codec{}.NewStreamDecoder()
 	var err error
-	for i := 0; i <= maxOpenBlocks && err == nil; i++ {
+	for i := 0; i <= blocks.MaxOpen && err == nil; i++ {
 		_, err = d.Decode(nil, []byte("contentBlockStart"), []byte(startOf(i, `{"toolUse":{}}`).data))
 	}
 	if err == nil {

@@ -2,19 +2,13 @@ package converse
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
 
 var errBadEvent = errors.New("the stream has an event that is not in Converse's format")
-
-// Bounds of what a stream may make us remember.
-const (
-	maxOpenBlocks = 64
-	maxCitations  = 256
-)
 
 // NewStreamDecoder reads the events of a stream: messageStart, the blocks,
 // messageStop, and then metadata, which has the usage. Their names stand beside
@@ -23,34 +17,10 @@ func (c Codec) NewStreamDecoder() transform.StreamDecoder { return &streamDecode
 
 type streamDecoder struct {
 	vendor transform.Vendor
-	blocks []openBlock
-	// calls is how many tool calls have begun.
-	calls int
-	// characters is the length of the text so far.
-	characters int
+	blocks blocks.Stream
 
 	started, finished, measured, failed bool
 }
-
-// openBlock is a content block that had a start, or citations.
-type openBlock struct {
-	index  int
-	kind   openKind
-	tool   int
-	filled bool // has had some of its arguments
-	// start is where its text begins, citations are annotations without their end.
-	start     int
-	citations [][]byte
-}
-
-type openKind uint8
-
-const (
-	openText openKind = iota // has no start: it is here for its citations
-	openCall
-	openAnswer
-	openIgnored
-)
 
 // Decode reads one event.
 func (d *streamDecoder) Decode(dst []transform.Delta, name, data []byte) ([]transform.Delta, error) {
@@ -129,7 +99,7 @@ func (d *streamDecoder) messageStop(dst []transform.Delta, event jsonbytes.Value
 		return append(dst, transform.Delta{Kind: transform.DeltaError, Err: e})
 	}
 	return append(dst, transform.Delta{
-		Kind: transform.DeltaFinish, Finish: finishOf(reason, d.calls > 0),
+		Kind: transform.DeltaFinish, Finish: blocks.Finish(reason, d.blocks.Calls > 0),
 		StopSequence: stopSequence(event.Get("additionalModelResponseFields")),
 	})
 }
@@ -149,16 +119,17 @@ func (d *streamDecoder) delta(dst []transform.Delta, event jsonbytes.Value) ([]t
 	for name, value := range delta.Members() {
 		switch string(name) {
 		case "text":
-			if hasText(value) {
-				d.characters += characters(value)
-				dst = append(dst, transform.Delta{Kind: transform.DeltaText, Part: index, Text: value})
+			if value.HasText() {
+				dst = d.blocks.Text(dst, index, value)
 			}
 		case "toolUse":
-			dst = d.input(dst, index, value.Get("input"))
+			if piece := value.Get("input"); piece.HasText() {
+				dst = d.blocks.Arguments(dst, index, piece)
+			}
 		case "reasoningContent":
 			dst = d.reasoning(dst, index, value)
 		case "citation":
-			if err := d.cite(index, value); err != nil {
+			if err := d.cite(index, citationOf(value)); err != nil {
 				return dst, err
 			}
 		}
@@ -168,7 +139,7 @@ func (d *streamDecoder) delta(dst []transform.Delta, event jsonbytes.Value) ([]t
 
 func (d *streamDecoder) reasoning(dst []transform.Delta, index int, value jsonbytes.Value) []transform.Delta {
 	for name, piece := range value.Members() {
-		if !hasText(piece) {
+		if !piece.HasText() {
 			continue
 		}
 		switch string(name) {
@@ -188,91 +159,34 @@ func (d *streamDecoder) reasoning(dst []transform.Delta, index int, value jsonby
 
 // blockStart opens a content block. Texts and reasoning have no such event.
 func (d *streamDecoder) blockStart(dst []transform.Delta, index int, start jsonbytes.Value) ([]transform.Delta, error) {
-	if len(d.blocks) == maxOpenBlocks {
+	var ok bool
+	if use := start.Get("toolUse"); use.Kind() == jsonbytes.Object && !use.Get("type").Is(serverCall) {
+		dst, ok = d.blocks.BeginCall(dst, index, use.Get("toolUseId"), use.Get("name"))
+	} else {
+		ok = d.blocks.Ignore(index)
+	}
+	if !ok {
 		return dst, errBadEvent
 	}
-	open := openBlock{index: index, kind: openIgnored, start: d.characters}
-	if use := start.Get("toolUse"); use.Kind() == jsonbytes.Object && !use.Get("type").Is(serverCall) {
-		var call transform.ToolCall
-		call.ID, _ = use.Get("toolUseId").Text()
-		call.Name, _ = use.Get("name").Text()
-		if open.kind = openAnswer; call.Name != answerTool {
-			open.kind, open.tool = openCall, d.calls
-			d.calls++
-			dst = append(dst, transform.Delta{Kind: transform.DeltaToolStart, Part: index, Tool: open.tool, Call: call})
-		}
-	}
-	d.blocks = append(d.blocks, open)
 	return dst, nil
 }
 
-// input adds a piece of a call's arguments. Those of Bedrock's own tools are not
-// for the client.
-func (d *streamDecoder) input(dst []transform.Delta, index int, piece jsonbytes.Value) []transform.Delta {
-	at := d.find(index)
-	if at < 0 || !hasText(piece) || d.blocks[at].kind != openCall && d.blocks[at].kind != openAnswer {
-		return dst
-	}
-	return d.blocks[at].arguments(dst, piece)
-}
-
-func (b *openBlock) arguments(dst []transform.Delta, piece transform.Literal) []transform.Delta {
-	b.filled = true
-	if b.kind == openAnswer {
-		return append(dst, transform.Delta{Kind: transform.DeltaText, Part: b.index, Text: piece})
-	}
-	return append(dst, transform.Delta{Kind: transform.DeltaToolArguments, Part: b.index, Tool: b.tool, Text: piece})
-}
-
-// cite keeps a citation until the end of its block is known.
-func (d *streamDecoder) cite(index int, citation jsonbytes.Value) error {
-	annotation, ok := beginAnnotation(nil, citation)
-	if !ok {
+// cite keeps a citation. It is what a block of text is known by until it ends.
+func (d *streamDecoder) cite(index int, citation []byte) error {
+	if citation == nil {
 		return nil
 	}
-	at := d.find(index)
-	if at < 0 {
-		if len(d.blocks) == maxOpenBlocks {
-			return errBadEvent
-		}
-		at = len(d.blocks)
-		d.blocks = append(d.blocks, openBlock{index: index, start: d.characters})
+	if !d.blocks.IsOpen(index) && !d.blocks.Begin(index) {
+		return errBadEvent
 	}
-	if b := &d.blocks[at]; len(b.citations) < maxCitations {
-		b.citations = append(b.citations, annotation)
-	}
+	d.blocks.Cite(index, citation)
 	return nil
 }
 
-var emptyArguments = transform.Literal(`"{}"`)
-
 // blockStop closes a content block.
 func (d *streamDecoder) blockStop(dst []transform.Delta, index int) []transform.Delta {
-	at := d.find(index)
-	if at < 0 {
+	if !d.blocks.IsOpen(index) {
 		return append(dst, transform.Delta{Kind: transform.DeltaPartEnd, Part: index})
 	}
-	b := &d.blocks[at]
-	if b.kind != openIgnored {
-		if (b.kind == openCall || b.kind == openAnswer) && !b.filled {
-			dst = b.arguments(dst, emptyArguments)
-		}
-		for _, annotation := range b.citations {
-			annotation = endAnnotation(annotation, b.start, d.characters)
-			dst = append(dst, transform.Delta{Kind: transform.DeltaCitation, Part: index, Citation: annotation})
-		}
-		dst = append(dst, transform.Delta{Kind: transform.DeltaPartEnd, Part: index, Tool: b.tool})
-	}
-	d.blocks = slices.Delete(d.blocks, at, at+1)
-	return dst
-}
-
-// find is the place of an open block, -1 if there is none.
-func (d *streamDecoder) find(index int) int {
-	for at := len(d.blocks) - 1; at >= 0; at-- {
-		if d.blocks[at].index == index {
-			return at
-		}
-	}
-	return -1
+	return d.blocks.End(dst, index)
 }

@@ -5,7 +5,11 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/transform/blocks"
 )
+
+// maxName is how long ids of calls and names of tools may be.
+const maxName = 64
 
 // dropLongNames takes out tools whose names are longer than Bedrock allows;
 // other formats allow more.
@@ -61,7 +65,7 @@ func (e *encoder) readTools(list jsonbytes.Value) {
 				break
 			}
 		}
-		if t.name == answerTool {
+		if t.name == blocks.AnswerTool {
 			e.parameters.constrained = true
 		}
 		e.parameters.tools = append(e.parameters.tools, t)
@@ -106,18 +110,18 @@ var noTools = transform.Quote("Answer without calling any tool.")
 // toolConfig there is nothing to call, but Bedrock wants it where the
 // conversation has calls.
 func (e *encoder) forbidTools() {
-	if !e.history.tools {
+	if !e.Tools {
 		e.parameters.tools = nil
 		return
 	}
 	e.lost.Drop(e.r.At("tool_choice"))
-	e.system = append(e.system, block{kind: blockText, text: noTools})
+	e.Instruct(noTools)
 }
 
 // keepTools declares a tool where the conversation has calls and the client
 // none: Bedrock refuses calls without toolConfig.
 func (e *encoder) keepTools() {
-	if len(e.parameters.tools) > 0 || !e.history.tools {
+	if len(e.parameters.tools) > 0 || !e.Tools {
 		return
 	}
 	e.parameters.tools = []tool{{
@@ -132,32 +136,32 @@ func (e *encoder) writeTools() {
 	if len(p.tools) == 0 {
 		return
 	}
-	e.key("toolConfig")
-	e.dst = append(e.dst, `{"tools":[`...)
+	e.Key("toolConfig")
+	e.Raw(`{"tools":[`)
 	for i := range p.tools {
 		t := &p.tools[i]
-		e.dst = appendComma(e.dst)
-		e.dst = append(e.dst, `{"toolSpec":{`...)
-		e.string("name", t.name)
-		if !blank(t.description) {
-			e.member("description", t.description)
+		e.Comma()
+		e.Raw(`{"toolSpec":{`)
+		e.Text("name", t.name)
+		if !t.description.Blank() {
+			e.Member("description", t.description)
 		}
-		e.key("inputSchema")
-		e.dst = append(e.dst, `{"json":`...)
-		e.dst = append(e.dst, t.schema...)
-		e.dst = append(e.dst, `}}}`...)
+		e.Key("inputSchema")
+		e.Raw(`{"json":`)
+		e.Value(t.schema)
+		e.Raw(`}}}`)
 		e.writeCachePoint(t.cache)
 	}
-	e.dst = append(e.dst, ']')
+	e.Raw("]")
 	if p.choice != "" {
-		e.key("toolChoice")
-		e.dst = append(e.dst, '{')
-		e.key(p.choice)
-		e.dst = append(e.dst, '{')
+		e.Key("toolChoice")
+		e.Raw("{")
+		e.Key(p.choice)
+		e.Raw("{")
 		if p.choice == "tool" {
-			e.string("name", p.chosen)
+			e.Text("name", p.chosen)
 		}
-		e.dst = append(e.dst, `}}`...)
+		e.Raw(`}}`)
 	}
-	e.dst = append(e.dst, '}')
+	e.Raw("}")
 }

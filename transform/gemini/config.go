@@ -16,8 +16,8 @@ func (e *encoder) config() {
 		e.output()
 		e.nested("responseModalities", "[]", func() {
 			for _, name := range e.extra.modalities {
-				e.comma()
-				e.raw(`"` + name + `"`)
+				e.Comma()
+				e.Raw(`"` + name + `"`)
 			}
 		})
 		e.thinkingConfig()
@@ -27,16 +27,16 @@ func (e *encoder) config() {
 func (e *encoder) sampling() {
 	s := &e.r.Sampling
 	if s.MaxTokens > 0 {
-		e.key("maxOutputTokens") // thoughts included, as everywhere
-		e.int(s.MaxTokens)
+		e.Key("maxOutputTokens") // thoughts included, as everywhere
+		e.Int(s.MaxTokens)
 	}
 	e.number("temperature", "temperature", s.Temperature)
 	e.number("topP", "top_p", s.TopP)
 	e.number("topK", "top_k", s.TopK)
 	if !s.Seed.Empty() {
 		if seed, ok := s.Seed.Int(); ok {
-			e.key("seed")
-			e.int(foldSeed(seed))
+			e.Key("seed")
+			e.Int(foldSeed(seed))
 		} else {
 			e.drop("seed")
 		}
@@ -46,8 +46,8 @@ func (e *encoder) sampling() {
 func (e *encoder) number(name, from string, v jsonbytes.Value) {
 	switch v.Kind() {
 	case jsonbytes.Number:
-		e.key(name)
-		e.value(v)
+		e.Key(name)
+		e.Value(v)
 	case jsonbytes.Absent, jsonbytes.Null:
 	default:
 		e.drop(from)
@@ -88,8 +88,8 @@ func (e *encoder) candidates() {
 	case n > maxAnswers:
 		e.refuse("n")
 	case n > 1:
-		e.key("candidateCount")
-		e.int(n)
+		e.Key("candidateCount")
+		e.Int(n)
 	}
 }
 
@@ -101,14 +101,14 @@ func (e *encoder) stops() {
 		n := 0
 		for _, stop := range e.r.Sampling.Stop {
 			switch {
-			case empty(stop):
+			case !stop.HasText():
 			case n == maxStops:
 				e.drop("stop")
 				return
 			default:
 				n++
-				e.comma()
-				e.value(stop)
+				e.Comma()
+				e.Value(stop)
 			}
 		}
 	})
@@ -121,11 +121,11 @@ func (e *encoder) logprobs() {
 		}
 		return
 	}
-	e.key("responseLogprobs")
-	e.raw("true")
+	e.Key("responseLogprobs")
+	e.Raw("true")
 	if n := min(e.r.TopLogprobs, 20); n > 0 {
-		e.key("logprobs")
-		e.int(int64(n))
+		e.Key("logprobs")
+		e.Int(int64(n))
 	}
 }
 
@@ -140,14 +140,14 @@ func (e *encoder) output() {
 		e.refuse("response_format")
 		return
 	}
-	e.key("responseMimeType")
-	e.raw(`"application/json"`)
+	e.Key("responseMimeType")
+	e.Raw(`"application/json"`)
 	if out.Kind == transform.OutputJSON || out.Schema.Kind() != jsonbytes.Object {
 		return
 	}
-	e.key("responseJsonSchema")
+	e.Key("responseJsonSchema")
 	e.schema(out.Schema, out.SchemaAt)
-	if !empty(out.Description) {
+	if out.Description.HasText() {
 		e.lost.Drop(out.DescriptionAt)
 	}
 }

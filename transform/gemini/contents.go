@@ -1,7 +1,6 @@
 package gemini
 
 import (
-	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -19,8 +18,8 @@ const unsigned = "skip_thought_signature_validator"
 // contents writes the conversation. Turns of one role are merged, and every
 // batch of calls is answered at once, directly behind it.
 func (e *encoder) contents(turns []transform.Turn) {
-	e.key("contents")
-	e.raw("[")
+	e.Key("contents")
+	e.Raw("[")
 	for len(turns) > 0 {
 		n := 0
 		var calls []*transform.Part
@@ -38,9 +37,9 @@ func (e *encoder) contents(turns []transform.Turn) {
 	}
 	if e.role == "" {
 		e.begin(roleUser) // there must be one
-		e.raw(`{"text":" "}`)
+		e.Raw(`{"text":" "}`)
 	}
-	e.raw("]}]")
+	e.Raw("]}]")
 }
 
 // begin makes ready for a part of that role: parts are what contents consist
@@ -48,17 +47,17 @@ func (e *encoder) contents(turns []transform.Turn) {
 func (e *encoder) begin(role string) {
 	switch {
 	case e.role == role:
-		e.comma()
+		e.Comma()
 		return
 	case e.role != "":
-		e.raw("]},")
+		e.Raw("]},")
 	case role == roleModel:
-		e.raw(`{"role":"user","parts":[{"text":" "}]},`)
+		e.Raw(`{"role":"user","parts":[{"text":" "}]},`)
 	}
 	e.role = role
-	e.raw(`{"role":"`)
-	e.raw(role)
-	e.raw(`","parts":[`)
+	e.Raw(`{"role":"`)
+	e.Raw(role)
+	e.Raw(`","parts":[`)
 }
 
 // modelTurn writes a turn of the model and appends its calls to those before it.
@@ -122,7 +121,7 @@ func (e *encoder) other(role string, p *transform.Part) {
 func (e *encoder) signature(p *transform.Part) transform.Literal {
 	o := &p.Opaque
 	if o.Kind != transform.OpaqueSignature || o.Vendor != transform.VendorGoogle ||
-		e.to.Vendor != transform.VendorGoogle || empty(o.Data) {
+		e.to.Vendor != transform.VendorGoogle || !o.Data.HasText() {
 		return nil
 	}
 	return o.Data
@@ -130,25 +129,25 @@ func (e *encoder) signature(p *transform.Part) transform.Literal {
 
 func (e *encoder) text(role string, p *transform.Part) {
 	signature := e.signature(p)
-	if empty(p.Text) && signature == nil || role == roleUser && empty(p.Text) {
+	if !p.Text.HasText() && signature == nil || role == roleUser && !p.Text.HasText() {
 		return
 	}
 	e.begin(role)
-	e.raw(`{"text":`)
-	if empty(p.Text) {
-		e.raw(`""`)
+	e.Raw(`{"text":`)
+	if !p.Text.HasText() {
+		e.Raw(`""`)
 	} else {
-		e.value(p.Text)
+		e.Value(p.Text)
 	}
 	if role == roleModel && signature != nil {
 		e.sign(signature)
 	}
-	e.raw("}")
+	e.Raw("}")
 }
 
 func (e *encoder) sign(signature transform.Literal) {
-	e.raw(`,"thoughtSignature":`)
-	e.value(signature)
+	e.Key("thoughtSignature")
+	e.Value(signature)
 }
 
 // reasoning writes what Google signed; without its signature a model does not
@@ -160,61 +159,41 @@ func (e *encoder) reasoning(p *transform.Part) {
 		return
 	}
 	e.begin(roleModel)
-	if empty(p.Text) {
-		e.raw(`{"text":""`)
+	if !p.Text.HasText() {
+		e.Raw(`{"text":""`)
 	} else {
-		e.raw(`{"text":`)
-		e.value(p.Text)
-		e.raw(`,"thought":true`)
+		e.Raw(`{"text":`)
+		e.Value(p.Text)
+		e.Raw(`,"thought":true`)
 	}
 	e.sign(signature)
-	e.raw("}")
+	e.Raw("}")
 }
 
 // call writes a call; first tells that it is the first one of its batch.
 func (e *encoder) call(p *transform.Part, first bool) {
 	e.begin(roleModel)
-	e.raw(`{"functionCall":{`)
+	e.Raw(`{"functionCall":{`)
 	e.callHead(p)
-	e.raw(`,"args":`)
-	e.arguments(&p.Call)
-	e.raw("}")
+	e.Key("args")
+	e.Compact(p.Call.ArgumentsObject())
+	e.Raw("}")
 	if signature := e.signature(p); signature != nil {
 		e.sign(signature)
 	} else if first && e.model.Generation >= 3 {
-		e.raw(`,"thoughtSignature":"` + unsigned + `"`)
+		e.Raw(`,"thoughtSignature":"` + unsigned + `"`)
 	}
-	e.raw("}")
+	e.Raw("}")
 }
 
 // callHead names a call, in the call and in its result. Ids are optional, and
 // Vertex refuses them for most models.
 func (e *encoder) callHead(p *transform.Part) {
 	if p.Call.ID != "" && !e.vertex {
-		e.raw(`"id":`)
-		e.string(p.Call.ID)
-		e.raw(",")
+		e.Raw(`"id":`)
+		e.String(p.Call.ID)
+		e.Raw(",")
 	}
-	e.raw(`"name":`)
-	e.string(p.Call.Name)
-}
-
-// arguments must be an object: free text and what a model that was cut short
-// left are wrapped.
-func (e *encoder) arguments(call *transform.ToolCall) {
-	arguments := jsonbytes.Parse(call.Arguments)
-	switch {
-	case call.Custom:
-		e.raw(`{"input":`)
-	case arguments == nil:
-		e.raw("{}")
-		return
-	case arguments.Kind() == jsonbytes.Object && jsonbytes.Check(arguments, 0) == nil:
-		e.dst = jsonbytes.AppendCompact(e.dst, arguments)
-		return
-	default:
-		e.raw(`{"arguments":`)
-	}
-	e.dst = jsonbytes.AppendBytes(e.dst, call.Arguments)
-	e.raw("}")
+	e.Raw(`"name":`)
+	e.String(p.Call.Name)
 }

@@ -142,7 +142,7 @@ func (s *speech) last() *transform.Part {
 // contents of their own.
 func (s *speech) text(text transform.Literal, signature transform.Opaque, at transform.Path) {
 	signed := signature.Kind != transform.OpaqueNone
-	if empty(text) {
+	if !text.HasText() {
 		if signed { // alone, at the end of an answer
 			s.add(transform.Part{Kind: transform.PartReasoning, Opaque: signature, At: at})
 		}
@@ -151,7 +151,7 @@ func (s *speech) text(text transform.Literal, signature transform.Opaque, at tra
 	before := s.last()
 	if s.role == transform.RoleAssistant && s.first && before != nil && !signed &&
 		before.Kind == transform.PartText && before.Opaque.Kind == transform.OpaqueNone {
-		before.Text = joinLiterals(before.Text, text)
+		before.Text = jsonbytes.Concat(before.Text, text)
 		return
 	}
 	s.add(transform.Part{Kind: transform.PartText, Text: text, Opaque: signature, At: at})
@@ -160,7 +160,7 @@ func (s *speech) text(text transform.Literal, signature transform.Opaque, at tra
 // thought adds reasoning. Pieces of it are joined up to the one with the
 // signature, which vouches for all of them. Google's own is for its part alone.
 func (s *speech) thought(text transform.Literal, signature transform.Opaque, at transform.Path) {
-	if empty(text) {
+	if !text.HasText() {
 		text = nil
 	}
 	before := s.last()
@@ -168,21 +168,9 @@ func (s *speech) thought(text transform.Literal, signature transform.Opaque, at 
 		(signature.Kind == transform.OpaqueNone || signature.Kind == transform.OpaqueSignature && signature.Vendor != home)
 	switch {
 	case joins:
-		before.Text = joinLiterals(before.Text, text)
+		before.Text = jsonbytes.Concat(before.Text, text)
 		before.Opaque = signature
 	case text != nil || signature.Kind != transform.OpaqueNone:
 		s.add(transform.Part{Kind: transform.PartReasoning, Text: text, Opaque: signature, At: at})
 	}
-}
-
-// joinLiterals may grow a where it was joined before, so that joining many is
-// linear. A literal that still lies in the body has no room and is copied.
-func joinLiterals(a, b transform.Literal) transform.Literal {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	}
-	return append(a[:len(a)-1], b[1:]...)
 }

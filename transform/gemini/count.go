@@ -58,14 +58,14 @@ func (c Codec) AppendCountRequest(dst []byte, r *transform.Request, to transform
 		return dst, noTurns()
 	}
 	if c.Vertex {
-		e := encoder{dst: dst, r: r, to: to, lost: lost, vertex: true, model: catalog.LookupGemini(to.Model)}
+		e := encoder{Writer: jsonbytes.Writer{Out: dst}, r: r, to: to, lost: lost, vertex: true, model: catalog.LookupGemini(to.Model)}
 		e.extras()
-		e.raw("{")
+		e.Raw("{")
 		turns := e.system(transform.WithoutBilling(r.Turns, lost))
 		e.declarations()
 		e.contents(turns)
-		e.raw("}")
-		return e.dst, nil
+		e.Raw("}")
+		return e.Out, nil
 	}
 	dst = append(dst, `{"generateContentRequest":{"model":`...)
 	dst = jsonbytes.AppendString(dst, modelName(to.Model))

@@ -23,8 +23,8 @@ func (c Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest,
 	for _, m := range r.Rest {
 		switch {
 		case m.Value.Empty():
-		case (m.Name == "task_type" || m.Name == "taskType") && take(&task, m.Value, jsonbytes.String):
-		case m.Name == "title" && take(&title, m.Value, jsonbytes.String):
+		case (m.Name == "task_type" || m.Name == "taskType") && m.Fill(&task, jsonbytes.String):
+		case m.Name == "title" && m.Fill(&title, jsonbytes.String):
 		default:
 			lost.Drop(r.At(m.Name))
 		}

@@ -151,7 +151,7 @@ func (d *embeddingDecoder) content(from *field) (input transform.Literal, err er
 		case err != nil:
 			return err
 		case p.data.name == "text":
-			input = joinLiterals(input, p.data.value)
+			input = jsonbytes.Concat(input, p.data.value)
 		case p.data.value != nil:
 			d.lost.Refuse(p.data.at) // vectors of images are another matter
 		}

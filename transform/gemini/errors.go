@@ -1,7 +1,6 @@
 package gemini
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -53,10 +52,7 @@ func decodeError(status int, v jsonbytes.Value) *transform.Error {
 		e.RetryAfter = delayIn(message)
 	}
 	if e.Message = transform.Scrub(message); e.Message == "" {
-		e.Message = "the provider answered with an error"
-		if status >= 400 {
-			e.Message = "the provider answered with status " + strconv.Itoa(status) + " and no reason"
-		}
+		e.Message = transform.NoReason(status)
 	}
 	return e
 }

@@ -48,29 +48,21 @@ func (e *encoder) takeExtra(m transform.Member) bool {
 	case "web_search_options":
 		return e.takeSearch(m.Value)
 	}
-	return e.takeOwn(m.Name, m.Value)
+	return e.takeOwn(m)
 }
 
 // takeOwn takes what is Gemini's own, in either of the spellings that its
 // endpoints accept.
-func (e *encoder) takeOwn(name string, v jsonbytes.Value) bool {
-	switch name {
+func (e *encoder) takeOwn(m transform.Member) bool {
+	switch m.Name {
 	case "safety_settings", "safetySettings":
-		return take(&e.extra.safety, v, jsonbytes.Array)
+		return m.Fill(&e.extra.safety, jsonbytes.Array)
 	case "cached_content", "cachedContent":
-		return take(&e.extra.cached, v, jsonbytes.String)
+		return m.Fill(&e.extra.cached, jsonbytes.String)
 	case "labels":
-		return take(&e.extra.labels, v, jsonbytes.Object)
+		return m.Fill(&e.extra.labels, jsonbytes.Object)
 	}
 	return false
-}
-
-func take(place *jsonbytes.Value, v jsonbytes.Value, kind jsonbytes.Kind) bool {
-	if v.Kind() != kind || *place != nil {
-		return false
-	}
-	*place = v
-	return true
 }
 
 // extraBody reads {"google": {…}}, in which clients of Google's own
@@ -95,12 +87,12 @@ func (e *encoder) google(v jsonbytes.Value, at *transform.Path) bool {
 		return false
 	}
 	for key, value := range v.Members() {
-		name := string(key)
+		m := transform.Member{Name: string(key), Value: value}
 		switch {
-		case value.Empty() || e.takeOwn(name, value):
-		case (name == "thinking_config" || name == "thinkingConfig") && take(&e.extra.thinking, value, jsonbytes.Object):
+		case value.Empty() || e.takeOwn(m):
+		case (m.Name == "thinking_config" || m.Name == "thinkingConfig") && m.Fill(&e.extra.thinking, jsonbytes.Object):
 		default:
-			e.lost.Drop(at.Key(name))
+			e.lost.Drop(at.Key(m.Name))
 		}
 	}
 	return true
@@ -149,10 +141,7 @@ func (e *encoder) settings() {
 		{"safetySettings", e.extra.safety}, {"cachedContent", e.extra.cached},
 		{"labels", e.extra.labels}, {"store", e.extra.store},
 	} {
-		if m.value != nil {
-			e.key(m.name)
-			e.value(m.value)
-		}
+		e.Member(m.name, m.value)
 	}
 	e.tier()
 	if e.r.User != "" {
@@ -170,12 +159,11 @@ func (e *encoder) tier() {
 		return
 	case e.vertex:
 	case tier == "default":
-		e.key("serviceTier")
-		e.raw(`"standard"`)
+		e.Key("serviceTier")
+		e.Raw(`"standard"`)
 		return
 	case tier == "flex", tier == "priority":
-		e.key("serviceTier")
-		e.string(tier)
+		e.Text("serviceTier", tier)
 		return
 	}
 	e.drop("service_tier")

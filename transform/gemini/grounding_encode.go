@@ -31,7 +31,7 @@ func (g *grounding) add(v jsonbytes.Value) {
 		v = inner
 	}
 	url := v.Get("url")
-	if url.Kind() != jsonbytes.String || empty(url) {
+	if url.Kind() != jsonbytes.String || !url.HasText() {
 		return
 	}
 	at := g.find(url)

@@ -5,7 +5,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -81,28 +80,28 @@ func (e *encoder) fetches(url string) bool {
 // media writes a part.
 func (e *encoder) media(m media) {
 	if m.data != nil {
-		e.raw(`{"inlineData":{"mimeType":`)
-		e.string(m.mime)
-		e.raw(`,"data":`)
-		e.dst = jsonbytes.AppendBytes(e.dst, m.data)
+		e.Raw(`{"inlineData":{"mimeType":`)
+		e.String(m.mime)
+		e.Key("data")
+		e.Bytes(m.data)
 	} else {
-		e.raw(`{"fileData":{`)
+		e.Raw(`{"fileData":{`)
 		if m.mime != "" {
-			e.raw(`"mimeType":`)
-			e.string(m.mime)
-			e.raw(",")
+			e.Raw(`"mimeType":`)
+			e.String(m.mime)
+			e.Raw(",")
 		}
-		e.raw(`"fileUri":`)
-		e.string(m.uri)
+		e.Raw(`"fileUri":`)
+		e.String(m.uri)
 	}
-	e.raw("}")
+	e.Raw("}")
 	if m.resolution != "" {
-		e.raw(`,"mediaResolution":{"level":"` + m.resolution + `"}`)
+		e.Raw(`,"mediaResolution":{"level":"` + m.resolution + `"}`)
 	}
 	if m.signature != nil {
 		e.sign(m.signature)
 	}
-	e.raw("}")
+	e.Raw("}")
 }
 
 // mimeOf is the media type, by the file's name if there is no other. Formats

@@ -1,7 +1,6 @@
 package gemini
 
 import (
-	"crypto/rand"
 	"errors"
 	"strings"
 
@@ -35,15 +34,10 @@ func (p *part) toolCall() (transform.ToolCall, error) {
 		}
 	}
 	if call.ID == "" {
-		call.ID = newCallID()
+		call.ID = transform.NewCallID()
 	}
 	return call, nil
 }
-
-// newCallID invents the id of a call that has none (all before Gemini 3).
-// Clients tell by it which call a result is of, so it must be like no other of
-// the conversation.
-func newCallID() string { return "call_" + strings.ToLower(rand.Text()[:24]) }
 
 // kind is what the part is. Parts of server-side tools (toolCall, toolResponse)
 // and those of kinds that are not known yet are none.

@@ -38,7 +38,7 @@ func (d *requestDecoder) readPart(v jsonbytes.Value, at *transform.Path) (p clie
 			p.thought, err = f.boolean()
 		case "thoughtSignature":
 			var data transform.Literal
-			if data, err = f.literal(); err == nil && !empty(data) {
+			if data, err = f.literal(); err == nil && data.HasText() {
 				p.signature = unseal(data)
 				p.signature.At = f.at
 			}

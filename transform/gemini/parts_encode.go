@@ -19,7 +19,7 @@ func commaAfter(dst []byte) []byte {
 func appendTextPart(dst []byte, text transform.Literal, thought bool, signature transform.Literal) []byte {
 	dst = commaAfter(dst)
 	dst = append(dst, `{"text":`...)
-	if empty(text) {
+	if !text.HasText() {
 		text = transform.Literal(`""`)
 	}
 	dst = append(dst, text...)
@@ -76,7 +76,7 @@ func callArguments(text []byte) (arguments jsonbytes.Value, ok bool) {
 // seal is what vouches for something as clients of this format keep it, nil if
 // there is nothing.
 func seal(o *transform.Opaque) transform.Literal {
-	if o.Kind == transform.OpaqueNone || empty(o.Data) {
+	if o.Kind == transform.OpaqueNone || !o.Data.HasText() {
 		return nil
 	}
 	return o.Seal(home)

@@ -128,7 +128,7 @@ func (d *requestDecoder) system(f *field) error {
 			return err
 		}
 		switch {
-		case p.data.name == "text" && empty(p.data.value):
+		case p.data.name == "text" && !p.data.value.HasText():
 		case p.data.name == "text":
 			turn.Parts = append(turn.Parts, transform.Part{Kind: transform.PartText, Text: p.data.value, At: *at})
 		case p.data.value != nil:

@@ -88,7 +88,7 @@ func (w *choiceWriter) part(p *transform.Part) {
 
 func (w *choiceWriter) say(p *transform.Part) {
 	signature := seal(&p.Opaque)
-	if empty(p.Text) && signature == nil {
+	if !p.Text.HasText() && signature == nil {
 		return
 	}
 	if signature != nil {
@@ -114,7 +114,7 @@ func (w *choiceWriter) flush() {
 func (w *choiceWriter) spoken(text, signature transform.Literal) {
 	w.writeLoose()
 	w.pieces = append(w.pieces, piece{part: w.parts, from: w.ruler.bytes})
-	if !empty(text) {
+	if text.HasText() {
 		w.ruler.add(text)
 	}
 	w.dst = appendTextPart(w.dst, text, false, signature)
@@ -126,15 +126,15 @@ func (w *choiceWriter) spoken(text, signature transform.Literal) {
 func (w *choiceWriter) think(p *transform.Part) {
 	signature := seal(&p.Opaque)
 	switch {
-	case empty(p.Text) && signature == nil:
+	case !p.Text.HasText() && signature == nil:
 		return
-	case empty(p.Text) && p.Opaque.Vendor != home:
+	case !p.Text.HasText() && p.Opaque.Vendor != home:
 		w.writeLoose()
 		w.loose = signature
 		return
 	}
 	w.writeLoose()
-	w.dst = appendTextPart(w.dst, p.Text, !empty(p.Text), signature)
+	w.dst = appendTextPart(w.dst, p.Text, p.Text.HasText(), signature)
 	w.parts++
 }
 

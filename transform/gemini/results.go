@@ -67,11 +67,11 @@ func (r *results) take(id string) *transform.Turn {
 // Media that cannot be inside are appended to shown.
 func (e *encoder) result(shown []media, call *transform.Part, t *transform.Turn) []media {
 	e.begin(roleUser)
-	e.raw(`{"functionResponse":{`)
+	e.Raw(`{"functionResponse":{`)
 	e.callHead(call)
-	e.raw(`,"response":`)
+	e.Key("response")
 	if t == nil {
-		e.raw(`{"error":"the tool gave no result"}}}`)
+		e.Raw(`{"error":"the tool gave no result"}}}`)
 		return shown
 	}
 	e.response(t)
@@ -89,10 +89,10 @@ func (e *encoder) result(shown []media, call *transform.Part, t *transform.Turn)
 				shown = append(shown, m)
 			default:
 				if !inside {
-					e.raw(`,"parts":[`)
+					e.Raw(`,"parts":[`)
 				}
 				inside, m.resolution = true, ""
-				e.comma()
+				e.Comma()
 				e.media(m)
 			}
 		default:
@@ -100,32 +100,32 @@ func (e *encoder) result(shown []media, call *transform.Part, t *transform.Turn)
 		}
 	}
 	if inside {
-		e.raw("]")
+		e.Raw("]")
 	}
-	e.raw("}}")
+	e.Raw("}}")
 	return shown
 }
 
 // response writes what a tool said: an object as it is, a text as the output.
 func (e *encoder) response(t *transform.Turn) {
 	if t.IsError {
-		e.raw(`{"error":`)
+		e.Raw(`{"error":`)
 	} else {
 		if object := resultObject(t); object != nil {
 			// These two names have a meaning of their own.
 			if object.Get("output") == nil && object.Get("error") == nil {
-				e.dst = jsonbytes.AppendCompact(e.dst, object)
+				e.Compact(object)
 				return
 			}
-			e.raw(`{"output":`)
-			e.dst = jsonbytes.AppendCompact(e.dst, object)
-			e.raw("}")
+			e.Raw(`{"output":`)
+			e.Compact(object)
+			e.Raw("}")
 			return
 		}
-		e.raw(`{"output":`)
+		e.Raw(`{"output":`)
 	}
 	e.joined("", t)
-	e.raw("}")
+	e.Raw("}")
 }
 
 // resultObject is the JSON object that a tool's text is, nil if it is none.
@@ -133,7 +133,7 @@ func resultObject(t *transform.Turn) jsonbytes.Value {
 	var text transform.Literal
 	for i := range t.Parts {
 		p := &t.Parts[i]
-		if p.Kind != transform.PartText || empty(p.Text) {
+		if p.Kind != transform.PartText || !p.Text.HasText() {
 			continue
 		}
 		if text != nil {
@@ -154,30 +154,30 @@ func resultObject(t *transform.Turn) jsonbytes.Value {
 // joined writes the texts of a turn as one string that begins with prefix, a
 // text without escapes.
 func (e *encoder) joined(prefix string, t *transform.Turn) {
-	e.raw(`"`)
-	e.raw(prefix)
+	e.Raw(`"`)
+	e.Raw(prefix)
 	first := true
 	for i := range t.Parts {
 		p := &t.Parts[i]
-		if p.Kind != transform.PartText && p.Kind != transform.PartRefusal || empty(p.Text) {
+		if p.Kind != transform.PartText && p.Kind != transform.PartRefusal || !p.Text.HasText() {
 			continue
 		}
 		if !first {
-			e.raw(`\n`)
+			e.Raw(`\n`)
 		}
 		first = false
-		e.value(p.Text[1 : len(p.Text)-1])
+		e.Value(p.Text[1 : len(p.Text)-1])
 	}
-	e.raw(`"`)
+	e.Raw(`"`)
 }
 
 // orphan writes a result whose call is not there as text: Gemini would refuse it.
 func (e *encoder) orphan(t *transform.Turn) {
 	e.lost.Drop(t.CallAt)
 	e.begin(roleUser)
-	e.raw(`{"text":`)
+	e.Raw(`{"text":`)
 	e.joined(`Result of an earlier tool call: `, t)
-	e.raw("}")
+	e.Raw("}")
 	for i := range t.Parts {
 		p := &t.Parts[i]
 		e.reportCache(p)

@@ -25,9 +25,9 @@ func appendSchema(dst []byte, schema jsonbytes.Value) (out []byte, exact bool) {
 	if !needsRewriting(schema) {
 		return append(dst, schema...), true
 	}
-	r := schemaRewriter{dst: dst, defs: schema.Get("$defs") == nil && schema.Get("definitions") != nil}
+	r := schemaRewriter{Writer: jsonbytes.Writer{Out: dst}, defs: schema.Get("$defs") == nil && schema.Get("definitions") != nil}
 	r.schema(schema, 0)
-	return r.dst, !r.lossy
+	return r.Out, !r.lossy
 }
 
 func needsRewriting(schema jsonbytes.Value) bool {
@@ -43,7 +43,7 @@ func needsRewriting(schema jsonbytes.Value) bool {
 const deepestSchema = 128
 
 type schemaRewriter struct {
-	dst []byte
+	jsonbytes.Writer
 	// defs tells that the root's definitions become $defs.
 	defs bool
 	// lossy tells that something was left out.
@@ -52,22 +52,22 @@ type schemaRewriter struct {
 
 func (r *schemaRewriter) schema(v jsonbytes.Value, depth int) {
 	if v.Kind() != jsonbytes.Object || depth > deepestSchema {
-		r.dst = append(r.dst, v...)
+		r.Value(v)
 		return
 	}
 	siblings := v.Get("$ref") != nil && r.hasSiblings(v, depth)
 	wrap := siblings && v.Get("anyOf") == nil && v.Get("allOf") == nil
-	r.dst = append(r.dst, '{')
+	r.Raw("{")
 	for key, value := range v.Members() {
 		name := string(key)
 		switch {
 		case name == "$ref" && wrap:
-			r.key("anyOf")
-			r.dst = append(r.dst, `[{"$ref":`...)
+			r.Key("anyOf")
+			r.Raw(`[{"$ref":`)
 			r.reference(value)
-			r.dst = append(r.dst, "}]"...)
+			r.Raw("}]")
 		case name == "$ref":
-			r.key(name)
+			r.Key(name)
 			r.reference(value)
 		case siblings && !wrap && !r.dollar(name, depth):
 			r.lossy = true // both a reference and alternatives: no way to say it
@@ -75,7 +75,7 @@ func (r *schemaRewriter) schema(v jsonbytes.Value, depth int) {
 			r.member(v, name, value, depth)
 		}
 	}
-	r.dst = append(r.dst, '}')
+	r.Raw("}")
 }
 
 func (r *schemaRewriter) hasSiblings(v jsonbytes.Value, depth int) bool {
@@ -101,42 +101,42 @@ func (r *schemaRewriter) member(schema jsonbytes.Value, name string, v jsonbytes
 		}
 		fallthrough
 	case "properties", "$defs", "patternProperties", "dependentSchemas":
-		r.key(name)
+		r.Key(name)
 		r.schemas(v, depth)
 	case "items", "additionalProperties", "prefixItems", "anyOf", "oneOf", "not", "if", "then", "else", "contains", "propertyNames":
-		r.key(name)
+		r.Key(name)
 		r.oneOrMore(v, depth)
 	case "allOf":
 		if v.Len() == 1 && schema.Get("anyOf") == nil {
 			name = "anyOf"
 		}
-		r.key(name)
+		r.Key(name)
 		r.oneOrMore(v, depth)
 	case "const":
 		if kind := v.Kind(); (kind == jsonbytes.String || kind == jsonbytes.Number) && schema.Get("enum") == nil {
-			r.key("enum")
-			r.dst = append(append(append(r.dst, '['), v...), ']')
+			r.Key("enum")
+			r.Out = append(append(append(r.Out, '['), v...), ']')
 			return
 		}
 		fallthrough
 	default:
-		r.key(name)
-		r.dst = append(r.dst, v...)
+		r.Key(name)
+		r.Value(v)
 	}
 }
 
 // schemas writes an object whose members are schemas.
 func (r *schemaRewriter) schemas(v jsonbytes.Value, depth int) {
 	if v.Kind() != jsonbytes.Object {
-		r.dst = append(r.dst, v...)
+		r.Value(v)
 		return
 	}
-	r.dst = append(r.dst, '{')
+	r.Raw("{")
 	for key, value := range v.Members() {
-		r.key(string(key))
+		r.Key(string(key))
 		r.schema(value, depth+1)
 	}
-	r.dst = append(r.dst, '}')
+	r.Raw("}")
 }
 
 // oneOrMore writes a schema or an array of them.
@@ -145,28 +145,21 @@ func (r *schemaRewriter) oneOrMore(v jsonbytes.Value, depth int) {
 		r.schema(v, depth+1)
 		return
 	}
-	r.dst = append(r.dst, '[')
+	r.Raw("[")
 	for i, value := range v.Elements() {
 		if i > 0 {
-			r.dst = append(r.dst, ',')
+			r.Raw(",")
 		}
 		r.schema(value, depth+1)
 	}
-	r.dst = append(r.dst, ']')
+	r.Raw("]")
 }
 
 func (r *schemaRewriter) reference(v jsonbytes.Value) {
 	const old, new = "#/definitions/", "#/$defs/"
 	if text, ok := v.Text(); ok && r.defs && len(text) > len(old) && text[:len(old)] == old {
-		r.dst = jsonbytes.AppendString(r.dst, new+text[len(old):])
+		r.String(new + text[len(old):])
 		return
 	}
-	r.dst = append(r.dst, v...)
-}
-
-func (r *schemaRewriter) key(name string) {
-	if r.dst[len(r.dst)-1] != '{' {
-		r.dst = append(r.dst, ',')
-	}
-	r.dst = append(jsonbytes.AppendString(r.dst, name), ':')
+	r.Value(v)
 }

@@ -11,26 +11,14 @@ import (
 // propertyOrdering wants. What is not of Schema is JSON Schema already and
 // stays. https://ai.google.dev/api/caching#Schema
 func jsonSchema(v jsonbytes.Value) jsonbytes.Value {
-	w := schemaWriter{dst: make([]byte, 0, len(v)+len(v)/8)}
+	w := schemaWriter{jsonbytes.Writer{Out: make([]byte, 0, len(v)+len(v)/8)}}
 	w.schema(v, 0)
-	return w.dst
+	return w.Out
 }
 
-type schemaWriter struct{ dst []byte }
+type schemaWriter struct{ jsonbytes.Writer }
 
-func (w *schemaWriter) raw(s string)            { w.dst = append(w.dst, s...) }
-func (w *schemaWriter) value(v jsonbytes.Value) { w.dst = jsonbytes.AppendCompact(w.dst, v) }
-
-func (w *schemaWriter) comma() {
-	if c := w.dst[len(w.dst)-1]; c != '{' && c != '[' {
-		w.raw(",")
-	}
-}
-
-func (w *schemaWriter) key(name string) {
-	w.comma()
-	w.dst = append(jsonbytes.AppendString(w.dst, name), ':')
-}
+func (w *schemaWriter) value(v jsonbytes.Value) { w.Compact(v) }
 
 // facts are what a schema's members say about each other.
 type facts struct {
@@ -60,11 +48,11 @@ func (w *schemaWriter) schema(v jsonbytes.Value, depth int) {
 		return
 	}
 	f := factsOf(v)
-	w.raw("{")
+	w.Raw("{")
 	for key, value := range v.Members() {
 		w.member(string(key), value, &f, depth)
 	}
-	w.raw("}")
+	w.Raw("}")
 }
 
 func (w *schemaWriter) member(key string, v jsonbytes.Value, f *facts, depth int) {
@@ -78,42 +66,42 @@ func (w *schemaWriter) member(key string, v jsonbytes.Value, f *facts, depth int
 		w.kind(v, f)
 	case "format":
 		if !v.Is("enum") {
-			w.key(name)
+			w.Key(name)
 			w.value(v)
 		}
 	case "enum":
 		w.enum(v, f)
 	case "minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties", "minimum", "maximum":
-		w.key(name)
+		w.Key(name)
 		if n := wholeNumber(v); jsonbytes.Check(n, 1) == nil {
 			v = n
 		}
 		w.value(v)
 	case "properties":
-		w.key(name)
+		w.Key(name)
 		w.properties(v, f.order, depth)
 	case "defs", "$defs", "definitions":
 		if name == "defs" {
 			name = "$defs"
 		}
-		w.key(name)
+		w.Key(name)
 		w.properties(v, nil, depth)
 	case "ref":
-		w.key("$ref")
+		w.Key("$ref")
 		w.value(v)
 	case "items", "additionalProperties", "not":
-		w.key(name)
+		w.Key(name)
 		w.schema(v, depth+1)
 	case "anyOf", "oneOf", "allOf", "prefixItems":
-		w.key(name)
+		w.Key(name)
 		w.list(v, name == "anyOf" && f.nullable && !f.typed, depth)
 	case "example":
-		w.key("examples")
-		w.raw("[")
+		w.Key("examples")
+		w.Raw("[")
 		w.value(v)
-		w.raw("]")
+		w.Raw("]")
 	default:
-		w.key(key)
+		w.Key(key)
 		w.value(v)
 	}
 }
@@ -131,7 +119,7 @@ func (w *schemaWriter) kind(v jsonbytes.Value, f *facts) {
 	if !f.typed {
 		return
 	}
-	w.key("type")
+	w.Key("type")
 	v = typeWord(v)
 	switch {
 	case v.Kind() == jsonbytes.Array: // as in JSON Schema
@@ -140,33 +128,33 @@ func (w *schemaWriter) kind(v jsonbytes.Value, f *facts) {
 		return
 	}
 	null := !f.nullable
-	w.raw("[")
+	w.Raw("[")
 	if v.Kind() == jsonbytes.String {
 		w.value(v)
 	}
 	for _, e := range v.Elements() {
-		w.comma()
+		w.Comma()
 		null = null || e.Is("null")
 		w.value(e)
 	}
 	if !null {
-		w.comma()
-		w.raw(`"null"`)
+		w.Comma()
+		w.Raw(`"null"`)
 	}
-	w.raw("]")
+	w.Raw("]")
 }
 
 // enum writes the values. Google's are strings even if the type is a number.
 func (w *schemaWriter) enum(v jsonbytes.Value, f *facts) {
-	w.key("enum")
+	w.Key("enum")
 	if v.Kind() != jsonbytes.Array {
 		w.value(v)
 		return
 	}
 	null := false
-	w.raw("[")
+	w.Raw("[")
 	for _, e := range v.Elements() {
-		w.comma()
+		w.Comma()
 		if n := wholeNumber(e); f.numeric && n.Kind() == jsonbytes.Number && jsonbytes.Check(n, 1) == nil {
 			e = n
 		}
@@ -174,10 +162,10 @@ func (w *schemaWriter) enum(v jsonbytes.Value, f *facts) {
 		w.value(e)
 	}
 	if f.nullable && !null {
-		w.comma()
-		w.raw("null")
+		w.Comma()
+		w.Raw("null")
 	}
-	w.raw("]")
+	w.Raw("]")
 }
 
 func (w *schemaWriter) list(v jsonbytes.Value, nullable bool, depth int) {
@@ -185,16 +173,16 @@ func (w *schemaWriter) list(v jsonbytes.Value, nullable bool, depth int) {
 		w.schema(v, depth+1)
 		return
 	}
-	w.raw("[")
+	w.Raw("[")
 	for _, e := range v.Elements() {
-		w.comma()
+		w.Comma()
 		w.schema(e, depth+1)
 	}
 	if nullable {
-		w.comma()
-		w.raw(`{"type":"null"}`)
+		w.Comma()
+		w.Raw(`{"type":"null"}`)
 	}
-	w.raw("]")
+	w.Raw("]")
 }
 
 // properties writes an object whose members are schemas, those that are named
@@ -204,7 +192,7 @@ func (w *schemaWriter) properties(v, order jsonbytes.Value, depth int) {
 		w.value(v)
 		return
 	}
-	w.raw("{")
+	w.Raw("{")
 	var written map[string]bool
 	if order.Len() > 0 {
 		byName := make(map[string]jsonbytes.Value)
@@ -216,16 +204,16 @@ func (w *schemaWriter) properties(v, order jsonbytes.Value, depth int) {
 			name, _ := e.Text()
 			if value := byName[name]; value != nil && !written[name] {
 				written[name] = true
-				w.key(name)
+				w.Key(name)
 				w.schema(value, depth+1)
 			}
 		}
 	}
 	for key, value := range v.Members() {
 		if name := string(key); !written[name] {
-			w.key(name)
+			w.Key(name)
 			w.schema(value, depth+1)
 		}
 	}
-	w.raw("}")
+	w.Raw("}")
 }

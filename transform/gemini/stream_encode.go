@@ -175,7 +175,7 @@ func (e *streamEncoder) closeWith(dst []byte, c *choiceEncoder, members []byte) 
 }
 
 func (e *streamEncoder) say(dst []byte, c *choiceEncoder, text transform.Literal) []byte {
-	if empty(text) {
+	if !text.HasText() {
 		return dst
 	}
 	dst = e.settle(dst, c)
@@ -197,7 +197,7 @@ func (e *streamEncoder) settle(dst []byte, c *choiceEncoder) []byte {
 
 // think keeps a piece of reasoning and writes the one before.
 func (e *streamEncoder) think(dst []byte, c *choiceEncoder, d *transform.Delta) []byte {
-	if empty(d.Text) {
+	if !d.Text.HasText() {
 		return dst
 	}
 	dst = e.writeLoose(e.settle(dst, c), c)

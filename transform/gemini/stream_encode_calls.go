@@ -80,7 +80,7 @@ func (e *streamEncoder) toolStart(dst []byte, c *choiceEncoder, d *transform.Del
 
 func (e *streamEncoder) toolArguments(dst []byte, c *choiceEncoder, d *transform.Delta) []byte {
 	call := c.waiting(d.Tool)
-	if call == nil || empty(d.Text) {
+	if call == nil || !d.Text.HasText() {
 		return dst
 	}
 	call.arguments = append(call.arguments, d.Text[1:len(d.Text)-1]...)

@@ -11,8 +11,8 @@ import (
 // budget, whichever it takes, never by both.
 func (e *encoder) thinkingConfig() {
 	if e.extra.thinking != nil {
-		e.key("thinkingConfig")
-		e.value(e.extra.thinking)
+		e.Key("thinkingConfig")
+		e.Value(e.extra.thinking)
 		if e.r.Reasoning.Effort != "" || e.r.Reasoning.Budget > 0 {
 			e.drop("reasoning_effort") // Google's own word is the more precise
 		}
@@ -25,13 +25,13 @@ func (e *encoder) thinkingConfig() {
 		switch e.model.Thinking {
 		case catalog.GeminiThinkingLevel:
 			if level := e.level(effort, budget); level != "" {
-				e.key("thinkingLevel")
-				e.raw(`"` + level + `"`)
+				e.Key("thinkingLevel")
+				e.Raw(`"` + level + `"`)
 			}
 		case catalog.GeminiThinkingBudget:
 			if tokens, ok := e.budget(effort, budget); ok {
-				e.key("thinkingBudget")
-				e.int(tokens)
+				e.Key("thinkingBudget")
+				e.Int(tokens)
 			}
 		default:
 			if effort != "none" && (shown || effort != "" || budget > 0) {
@@ -40,8 +40,8 @@ func (e *encoder) thinkingConfig() {
 			return
 		}
 		if shown {
-			e.key("includeThoughts")
-			e.raw("true")
+			e.Key("includeThoughts")
+			e.Raw("true")
 		}
 	})
 }

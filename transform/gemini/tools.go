@@ -9,15 +9,15 @@ import (
 func (e *encoder) declarations() {
 	e.nested("tools", "[]", func() {
 		if len(e.r.Tools) > 0 {
-			e.raw(`{"functionDeclarations":[`)
+			e.Raw(`{"functionDeclarations":[`)
 			for i := range e.r.Tools {
 				e.tool(&e.r.Tools[i])
 			}
-			e.raw("]}")
+			e.Raw("]}")
 		}
 		if e.extra.search {
-			e.comma()
-			e.raw(`{"googleSearch":{}}`)
+			e.Comma()
+			e.Raw(`{"googleSearch":{}}`)
 		}
 	})
 }
@@ -38,50 +38,31 @@ func (e *encoder) tools() {
 }
 
 func (e *encoder) tool(t *transform.Tool) {
-	if t.Cache != nil {
-		e.lost.Drop(t.Cache.At)
-	}
-	e.comma()
-	e.raw(`{"name":`)
-	e.string(t.Name)
-	if !empty(t.Description) && t.Description.Kind() == jsonbytes.String {
-		e.raw(`,"description":`)
-		e.value(t.Description)
+	e.lost.DropMark(t.Cache)
+	e.Comma()
+	e.Raw(`{"name":`)
+	e.String(t.Name)
+	if t.Description.HasText() && t.Description.Kind() == jsonbytes.String {
+		e.Key("description")
+		e.Value(t.Description)
 	}
 	switch {
 	case t.Custom:
-		e.freeText(t)
+		e.Key("parametersJsonSchema")
+		e.Value(t.FreeTextSchema(e.lost))
 	case takesArguments(t.Schema):
-		e.raw(`,"parametersJsonSchema":`)
+		e.Key("parametersJsonSchema")
 		e.schema(t.Schema, t.SchemaAt)
 	}
-	e.raw("}")
+	e.Raw("}")
 }
 
 // schema writes a schema and reports it if something had to be left out.
 func (e *encoder) schema(v jsonbytes.Value, at transform.Path) {
 	var exact bool
-	if e.dst, exact = appendSchema(e.dst, v); !exact {
+	if e.Out, exact = appendSchema(e.Out, v); !exact {
 		e.lost.Drop(at)
 	}
-}
-
-// freeText emulates a tool that takes free text by one of a single string. Its
-// grammar can only be told to the model.
-func (e *encoder) freeText(t *transform.Tool) {
-	e.raw(`,"parametersJsonSchema":{"type":"object","properties":{"input":{"type":"string"`)
-	if t.Grammar != nil {
-		e.lost.Drop(t.At.Key("format"))
-		grammar := t.Grammar
-		if inner := grammar.Get("grammar"); inner.Kind() == jsonbytes.Object {
-			grammar = inner
-		}
-		if definition := grammar.Get("definition"); definition.Kind() == jsonbytes.String {
-			e.raw(`,"description":"Must follow this grammar:\n`)
-			e.value(definition[1:])
-		}
-	}
-	e.raw(`}},"required":["input"]}`)
 }
 
 // takesArguments tells whether a schema says anything: Gemini wants none for
@@ -111,17 +92,17 @@ func (e *encoder) toolConfig() {
 		if mode == "" {
 			return
 		}
-		e.raw(`"mode":"` + mode + `"`)
+		e.Raw(`"mode":"` + mode + `"`)
 		e.nested("allowedFunctionNames", "[]", func() {
 			for _, name := range allowed {
-				e.comma()
-				e.string(name)
+				e.Comma()
+				e.String(name)
 			}
 		})
 	})
 	if e.extra.search && !e.vertex {
-		e.key("includeServerSideToolInvocations")
-		e.raw("true")
+		e.Key("includeServerSideToolInvocations")
+		e.Raw("true")
 	}
 }
 

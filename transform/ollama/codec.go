@@ -3,7 +3,6 @@
 package ollama
 
 import (
-	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -25,17 +24,6 @@ func (c Codec) InspectResponse(body []byte) (transform.Summary, error) {
 // NewStreamInspector implements [transform.ProviderCodec].
 func (c Codec) NewStreamInspector() transform.StreamInspector {
 	return transform.InspectDecoding(c.NewStreamDecoder())
-}
-
-// empty tells whether a literal says nothing.
-func empty(text transform.Literal) bool { return len(text) <= len(`""`) }
-
-// said is a value that is a string and not empty, else nil.
-func said(v jsonbytes.Value) transform.Literal {
-	if v.Kind() != jsonbytes.String || empty(v) {
-		return nil
-	}
-	return v
 }
 
 // Interface guards

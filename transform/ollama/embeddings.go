@@ -15,7 +15,7 @@ func (Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest, t
 			Kind: transform.ErrBadRequest, Param: "input", Message: "the input is empty: send at least one text",
 		}
 	}
-	e := encoder{dst: dst, r: new(transform.Request), to: to, lost: lost}
+	e := encoder{Writer: jsonbytes.Writer{Out: dst}, r: new(transform.Request), to: to, lost: lost}
 	for _, m := range r.Rest {
 		switch m.Name {
 		case "think", "thinking", "shift": // of conversations only
@@ -25,23 +25,23 @@ func (Codec) AppendEmbeddingRequest(dst []byte, r *transform.EmbeddingRequest, t
 		}
 	}
 	e.planRest()
-	e.raw(`{"model":`)
-	e.string(to.Model)
-	e.key("input")
-	e.raw("[")
+	e.Raw(`{"model":`)
+	e.String(to.Model)
+	e.Key("input")
+	e.Raw("[")
 	for _, input := range r.Inputs {
-		e.comma()
-		e.value(input)
+		e.Comma()
+		e.Value(input)
 	}
-	e.raw("]")
+	e.Raw("]")
 	if r.Dimensions > 0 {
-		e.key("dimensions")
-		e.int(r.Dimensions)
+		e.Key("dimensions")
+		e.Int(r.Dimensions)
 	}
 	e.options()
 	e.account()
-	e.raw("}")
-	return e.dst, nil
+	e.Raw("}")
+	return e.Out, nil
 }
 
 // DecodeEmbeddingResponse reads {model, embeddings: [[…]], prompt_eval_count}.

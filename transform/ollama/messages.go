@@ -2,7 +2,6 @@ package ollama
 
 import (
 	"encoding/base64"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -12,9 +11,9 @@ import (
 
 // messages writes the conversation, and tells whether there was anything to write.
 func (e *encoder) messages() bool {
-	e.key("messages")
-	e.raw("[")
-	begin := len(e.dst)
+	e.Key("messages")
+	e.Raw("[")
+	begin := len(e.Out)
 	turns := transform.WithoutBilling(e.r.Turns, e.lost)
 	for i := 0; i < len(turns); {
 		turn, next := &turns[i], i+1
@@ -30,30 +29,28 @@ func (e *encoder) messages() bool {
 		case transform.RoleUser:
 			e.open("user")
 			e.content(e.sayable(turn.Parts, true))
-			e.raw("}")
+			e.Raw("}")
 		default:
 			if parts := e.sayable(turn.Parts, false); len(parts) > 0 {
 				e.open("system")
 				e.content(parts)
-				e.raw("}")
+				e.Raw("}")
 			}
 		}
 		for ; i < next; i++ {
-			if turns[i].Name != "" {
-				e.lost.Drop(turns[i].At.Key("name"))
-			}
+			e.lost.DropName(&turns[i])
 		}
 	}
-	written := len(e.dst) > begin
-	e.raw("]")
+	written := len(e.Out) > begin
+	e.Raw("]")
 	return written
 }
 
 func (e *encoder) open(role string) {
-	e.comma()
-	e.raw(`{"role":"`)
-	e.raw(role)
-	e.raw(`"`)
+	e.Comma()
+	e.Raw(`{"role":"`)
+	e.Raw(role)
+	e.Raw(`"`)
 }
 
 // sayable are the parts that can be told: texts, files as far as they are text,
@@ -62,13 +59,11 @@ func (e *encoder) sayable(parts []transform.Part, media bool) []transform.Part {
 	var list []transform.Part
 	for i := range parts {
 		part := parts[i]
-		if part.Cache != nil {
-			e.lost.Drop(part.Cache.At)
-		}
+		e.lost.DropMark(part.Cache)
 		switch part.Kind {
 		case transform.PartText, transform.PartRefusal:
 			part.Kind = transform.PartText
-			if !empty(part.Text) {
+			if part.Text.HasText() {
 				list = append(list, part)
 			}
 		case transform.PartReasoning, transform.PartCitation:
@@ -119,33 +114,33 @@ func (e *encoder) content(parts []transform.Part) {
 			continue
 		}
 		if !images {
-			e.key("images")
-			e.raw("[")
+			e.Key("images")
+			e.Raw("[")
 		}
 		images = true
-		e.comma()
-		e.dst = jsonbytes.AppendBytes(e.dst, parts[i].Media.Data)
+		e.Comma()
+		e.Bytes(parts[i].Media.Data)
 	}
 	if images {
-		e.raw("]")
+		e.Raw("]")
 	}
 }
 
 func (e *encoder) texts(name string, parts []transform.Part) {
-	e.key(name)
-	e.raw(`"`)
+	e.Key(name)
+	e.Raw(`"`)
 	first := true
 	for i := range parts {
 		if parts[i].Kind == transform.PartImage {
 			continue
 		}
 		if !first {
-			e.raw(`\n\n`)
+			e.Raw(`\n\n`)
 		}
 		first = false
-		e.value(parts[i].Text[1 : len(parts[i].Text)-1])
+		e.Value(parts[i].Text[1 : len(parts[i].Text)-1])
 	}
-	e.raw(`"`)
+	e.Raw(`"`)
 }
 
 // assistant writes what the model said in one message.
@@ -156,13 +151,11 @@ func (e *encoder) assistant(turns []transform.Turn) {
 			part := &turns[i].Parts[j]
 			switch part.Kind {
 			case transform.PartToolCall:
-				if part.Cache != nil {
-					e.lost.Drop(part.Cache.At)
-				}
+				e.lost.DropMark(part.Cache)
 				calls = append(calls, *part)
 			case transform.PartReasoning:
 				// What another vendor vouches for is that vendor's.
-				if empty(part.Text) || part.Opaque.Kind != transform.OpaqueNone {
+				if !part.Text.HasText() || part.Opaque.Kind != transform.OpaqueNone {
 					e.lost.Drop(part.At)
 				} else {
 					thoughts = append(thoughts, *part)
@@ -183,52 +176,28 @@ func (e *encoder) assistant(turns []transform.Turn) {
 	if len(calls) > 0 {
 		e.calls(calls)
 	}
-	e.raw("}")
+	e.Raw("}")
 }
 
 func (e *encoder) calls(calls []transform.Part) {
-	e.key("tool_calls")
-	e.raw("[")
+	e.Key("tool_calls")
+	e.Raw("[")
 	for i := range calls {
 		call := &calls[i].Call
-		e.comma()
-		e.raw("{")
+		e.Comma()
+		e.Raw("{")
 		if call.ID != "" {
-			e.key("id")
-			e.string(call.ID)
+			e.Text("id", call.ID)
 		}
-		e.key("function")
-		e.raw(`{"index":`)
-		e.dst = strconv.AppendInt(e.dst, int64(i), 10)
-		e.raw(`,"name":`)
-		e.string(call.Name)
-		e.raw(`,"arguments":`)
-		e.arguments(call)
-		e.raw("}}")
+		e.Key("function")
+		e.Raw(`{"index":`)
+		e.Int(int64(i))
+		e.Text("name", call.Name)
+		e.Key("arguments")
+		e.Compact(call.ArgumentsObject())
+		e.Raw("}}")
 	}
-	e.raw("]")
-}
-
-// arguments must be an object: free text and what a model that was cut short
-// left are wrapped.
-func (e *encoder) arguments(call *transform.ToolCall) {
-	name := "arguments"
-	if call.Custom {
-		name = "input"
-	} else {
-		switch v := jsonbytes.Parse(call.Arguments); {
-		case v == nil:
-			e.raw("{}")
-			return
-		case v.Kind() == jsonbytes.Object && jsonbytes.Check(v, 0) == nil:
-			e.dst = jsonbytes.AppendCompact(e.dst, v)
-			return
-		}
-	}
-	e.raw("{")
-	e.key(name)
-	e.dst = jsonbytes.AppendBytes(e.dst, call.Arguments)
-	e.raw("}")
+	e.Raw("]")
 }
 
 // result writes the result of a call, which the server finds by the tool's name.
@@ -240,12 +209,10 @@ func (e *encoder) result(turn *transform.Turn) {
 	e.open("tool")
 	e.content(parts)
 	if turn.ToolName != "" {
-		e.key("tool_name")
-		e.string(turn.ToolName)
+		e.Text("tool_name", turn.ToolName)
 	}
 	if turn.CallID != "" {
-		e.key("tool_call_id")
-		e.string(turn.CallID)
+		e.Text("tool_call_id", turn.CallID)
 	}
-	e.raw("}")
+	e.Raw("}")
 }

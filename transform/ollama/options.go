@@ -155,14 +155,14 @@ func (e *encoder) free(name string) bool {
 
 // options writes how tokens are chosen, and how the model is run.
 func (e *encoder) options() {
-	before := len(e.dst)
-	e.key("options")
-	e.raw("{")
-	inside := len(e.dst)
+	before := len(e.Out)
+	e.Key("options")
+	e.Raw("{")
+	inside := len(e.Out)
 	s := &e.r.Sampling
 	if s.MaxTokens > 0 {
-		e.key("num_predict")
-		e.int(s.MaxTokens)
+		e.Key("num_predict")
+		e.Int(s.MaxTokens)
 	}
 	e.number("temperature", s.Temperature)
 	e.number("top_p", s.TopP)
@@ -172,13 +172,13 @@ func (e *encoder) options() {
 	e.number("frequency_penalty", s.FrequencyPenalty)
 	e.stops()
 	for _, m := range e.extra.options {
-		e.key(m.Name)
-		e.value(m.Value)
+		e.Key(m.Name)
+		e.Value(m.Value)
 	}
-	if len(e.dst) == inside {
-		e.dst = e.dst[:before]
+	if len(e.Out) == inside {
+		e.Out = e.Out[:before]
 	} else {
-		e.raw("}")
+		e.Raw("}")
 	}
 	if s.N > 1 {
 		e.refuse("n")
@@ -188,8 +188,8 @@ func (e *encoder) options() {
 func (e *encoder) number(name string, v jsonbytes.Value) {
 	switch v.Kind() {
 	case jsonbytes.Number:
-		e.key(name)
-		e.value(v)
+		e.Key(name)
+		e.Value(v)
 	case jsonbytes.Absent, jsonbytes.Null:
 	default:
 		e.drop(name)
@@ -199,19 +199,19 @@ func (e *encoder) number(name string, v jsonbytes.Value) {
 func (e *encoder) stops() {
 	open := false
 	for _, stop := range e.r.Sampling.Stop {
-		if empty(stop) {
+		if !stop.HasText() {
 			continue
 		}
 		if !open {
-			e.key("stop")
-			e.raw("[")
+			e.Key("stop")
+			e.Raw("[")
 		}
 		open = true
-		e.comma()
-		e.value(stop)
+		e.Comma()
+		e.Value(stop)
 	}
 	if open {
-		e.raw("]")
+		e.Raw("]")
 	}
 }
 
@@ -221,10 +221,7 @@ func (e *encoder) account() {
 	for _, m := range [...]transform.Member{
 		{Name: "keep_alive", Value: e.extra.keepAlive}, {Name: "truncate", Value: e.extra.truncate}, {Name: "shift", Value: e.extra.shift},
 	} {
-		if m.Value != nil {
-			e.key(m.Name)
-			e.value(m.Value)
-		}
+		e.Member(m.Name, m.Value)
 	}
 	if e.r.User != "" {
 		e.drop("user")

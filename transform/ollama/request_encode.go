@@ -1,8 +1,6 @@
 package ollama
 
 import (
-	"strconv"
-
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
@@ -10,7 +8,7 @@ import (
 // encoder writes one request. The same request gives the same bytes: the server
 // caches prompts by their beginning.
 type encoder struct {
-	dst   []byte
+	jsonbytes.Writer
 	r     *transform.Request
 	to    transform.Target
 	lost  *transform.Losses
@@ -20,10 +18,10 @@ type encoder struct {
 // AppendRequest writes r as the body of /api/chat.
 // https://github.com/ollama/ollama/blob/main/docs/api.md
 func (Codec) AppendRequest(dst []byte, r *transform.Request, to transform.Target, lost *transform.Losses) ([]byte, error) {
-	e := encoder{dst: dst, r: r, to: to, lost: lost}
+	e := encoder{Writer: jsonbytes.Writer{Out: dst}, r: r, to: to, lost: lost}
 	e.planRest()
-	e.raw(`{"model":`)
-	e.string(to.Model)
+	e.Raw(`{"model":`)
+	e.String(to.Model)
 	if !e.messages() {
 		return dst, &transform.Error{
 			Kind: transform.ErrBadRequest, Param: "messages", Message: "the conversation is empty: send at least one message",
@@ -35,48 +33,28 @@ func (Codec) AppendRequest(dst []byte, r *transform.Request, to transform.Target
 	e.options()
 	e.logprobs()
 	e.account()
-	e.key("stream") // a stream is what the server gives unless told otherwise
-	e.dst = strconv.AppendBool(e.dst, to.Stream)
-	e.raw("}")
-	return e.dst, nil
+	e.Key("stream") // a stream is what the server gives unless told otherwise
+	e.Bool(to.Stream)
+	e.Raw("}")
+	return e.Out, nil
 }
 
-func (e *encoder) raw(s string)       { e.dst = append(e.dst, s...) }
-func (e *encoder) value(v []byte)     { e.dst = append(e.dst, v...) }
-func (e *encoder) string(s string)    { e.dst = jsonbytes.AppendString(e.dst, s) }
-func (e *encoder) int(n int64)        { e.dst = strconv.AppendInt(e.dst, n, 10) }
 func (e *encoder) drop(name string)   { e.lost.Drop(e.r.At(name)) }
 func (e *encoder) refuse(name string) { e.lost.Refuse(e.r.At(name)) }
-
-// comma separates from what stands before, if anything does: no value ends
-// with an opening bracket.
-func (e *encoder) comma() {
-	if c := e.dst[len(e.dst)-1]; c != '{' && c != '[' {
-		e.raw(",")
-	}
-}
-
-// key begins a member of the object being written. name needs no escapes.
-func (e *encoder) key(name string) {
-	e.comma()
-	e.raw(`"`)
-	e.raw(name)
-	e.raw(`":`)
-}
 
 // format writes the form that the text must have.
 func (e *encoder) format() {
 	out := &e.r.Output
 	switch {
 	case out.Kind == transform.OutputSchema && out.Schema.Kind() == jsonbytes.Object:
-		e.key("format")
-		e.value(out.Schema)
-		if !empty(out.Description) {
+		e.Key("format")
+		e.Value(out.Schema)
+		if out.Description.HasText() {
 			e.lost.Drop(out.DescriptionAt)
 		}
 	case out.Kind == transform.OutputSchema, out.Kind == transform.OutputJSON:
-		e.key("format")
-		e.raw(`"json"`)
+		e.Key("format")
+		e.Raw(`"json"`)
 	}
 }
 
@@ -88,10 +66,7 @@ func (e *encoder) think() {
 	switch wish.Effort {
 	case "":
 		if wish.Budget <= 0 {
-			if e.extra.think != nil {
-				e.key("think")
-				e.value(e.extra.think)
-			}
+			e.Member("think", e.extra.think)
 			return
 		}
 		level = levelOfBudget(wish.Budget)
@@ -106,11 +81,11 @@ func (e *encoder) think() {
 		e.drop("reasoning_effort")
 		return
 	}
-	e.key("think")
+	e.Key("think")
 	if level == "" {
-		e.raw("false")
+		e.Raw("false")
 	} else {
-		e.string(level)
+		e.String(level)
 	}
 }
 
@@ -129,11 +104,11 @@ const maxTop = 20
 
 func (e *encoder) logprobs() {
 	if e.r.Logprobs {
-		e.key("logprobs")
-		e.raw("true")
+		e.Key("logprobs")
+		e.Raw("true")
 	}
 	if e.r.TopLogprobs > 0 {
-		e.key("top_logprobs")
-		e.int(int64(min(e.r.TopLogprobs, maxTop)))
+		e.Key("top_logprobs")
+		e.Int(int64(min(e.r.TopLogprobs, maxTop)))
 	}
 }

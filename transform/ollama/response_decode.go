@@ -1,10 +1,8 @@
 package ollama
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
@@ -94,7 +92,7 @@ func (f *frame) finish(calls bool) transform.Finish {
 
 // isError tells whether there is an error in place of an answer.
 func (f *frame) isError() bool {
-	return said(f.failure) != nil || f.failure.Kind() == jsonbytes.Object && f.failure.Len() > 0
+	return f.failure.HasText() || f.failure.Kind() == jsonbytes.Object && f.failure.Len() > 0
 }
 
 // DecodeResponse reads the answer of /api/chat. Errors that came with status
@@ -129,7 +127,7 @@ func (Codec) DecodeResponse(body []byte) (*transform.Response, error) {
 			return nil, err
 		}
 		if call.ID == "" || seen[call.ID] {
-			call.ID = newCallID()
+			call.ID = transform.NewCallID()
 		}
 		seen[call.ID] = true
 		choice.Parts = append(choice.Parts, transform.Part{Kind: transform.PartToolCall, Call: call})
@@ -149,9 +147,9 @@ func (m *message) read(v jsonbytes.Value) {
 	for key, value := range v.Members() {
 		switch string(key) {
 		case "content":
-			m.content = said(value)
+			m.content = value.NonEmpty()
 		case "thinking":
-			m.thinking = said(value)
+			m.thinking = value.NonEmpty()
 		case "tool_calls":
 			m.calls = value
 		}
@@ -180,8 +178,3 @@ func decodeCall(v jsonbytes.Value) (call transform.ToolCall, err error) {
 	}
 	return call, nil
 }
-
-// newCallID invents the id of a call that has none. The server does not look at
-// it; clients tell by it which call a result is of, so it must be like no other
-// of the conversation.
-func newCallID() string { return "call_" + strings.ToLower(rand.Text()[:24]) }

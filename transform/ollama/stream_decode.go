@@ -84,7 +84,7 @@ func (d *streamDecoder) calls(dst []transform.Delta, list jsonbytes.Value) ([]tr
 			return dst, errTooMany
 		}
 		if call.ID == "" || d.taken(call.ID) {
-			call.ID = newCallID()
+			call.ID = transform.NewCallID()
 		}
 		d.part++
 		d.kind = transform.PartToolCall

@@ -1,8 +1,6 @@
 package ollama
 
 import (
-	"slices"
-
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
@@ -15,12 +13,12 @@ func (e *encoder) tools() {
 	written := 0
 	for i := range e.r.Tools {
 		tool := &e.r.Tools[i]
-		if !allowed(choice, tool.Name) {
+		if choice.Mode == transform.ToolsNone || !choice.Allows(tool.Name) {
 			continue
 		}
 		if written++; written == 1 {
-			e.key("tools")
-			e.raw("[")
+			e.Key("tools")
+			e.Raw("[")
 		}
 		e.tool(tool)
 	}
@@ -31,7 +29,7 @@ func (e *encoder) tools() {
 		}
 		return
 	}
-	e.raw("]")
+	e.Raw("]")
 	if must {
 		e.drop("tool_choice")
 	}
@@ -40,58 +38,26 @@ func (e *encoder) tools() {
 	}
 }
 
-func allowed(choice *transform.ToolChoice, name string) bool {
-	switch choice.Mode {
-	case transform.ToolsNone:
-		return false
-	case transform.ToolsNamed:
-		return name == choice.Name
-	case transform.ToolsRequired, transform.ToolsAuto:
-		return choice.Allowed == nil || slices.Contains(choice.Allowed, name)
-	}
-	return true
-}
-
 func (e *encoder) tool(t *transform.Tool) {
-	if t.Cache != nil {
-		e.lost.Drop(t.Cache.At)
-	}
+	e.lost.DropMark(t.Cache)
 	if t.Strict != nil && *t.Strict {
 		e.lost.Drop(t.StrictAt)
 	}
-	e.comma()
-	e.raw(`{"type":"function","function":{"name":`)
-	e.string(t.Name)
-	if !empty(t.Description) {
-		e.key("description")
-		e.value(t.Description)
+	e.Comma()
+	e.Raw(`{"type":"function","function":{"name":`)
+	e.String(t.Name)
+	if t.Description.HasText() {
+		e.Key("description")
+		e.Value(t.Description)
 	}
-	e.key("parameters")
+	e.Key("parameters")
 	switch {
 	case t.Custom:
-		e.freeText(t)
+		e.Value(t.FreeTextSchema(e.lost))
 	case t.Schema.Kind() != jsonbytes.Object:
-		e.raw(`{"type":"object","properties":{}}`)
+		e.Raw(`{"type":"object","properties":{}}`)
 	default:
-		e.value(t.Schema)
+		e.Value(t.Schema)
 	}
-	e.raw("}}")
-}
-
-// freeText emulates a tool that takes free text by one of a single string. Its
-// grammar can only be told to the model.
-func (e *encoder) freeText(t *transform.Tool) {
-	e.raw(`{"type":"object","properties":{"input":{"type":"string"`)
-	if t.Grammar != nil {
-		e.lost.Drop(t.At.Key("format"))
-		grammar := t.Grammar
-		if inner := grammar.Get("grammar"); inner.Kind() == jsonbytes.Object {
-			grammar = inner
-		}
-		if definition := said(grammar.Get("definition")); definition != nil {
-			e.raw(`,"description":"Must follow this grammar:\n`)
-			e.value(definition[1:])
-		}
-	}
-	e.raw(`}},"required":["input"]}`)
+	e.Raw("}}")
 }

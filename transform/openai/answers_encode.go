@@ -33,10 +33,10 @@ func (e *requestEncoder) toolMessage(turn *transform.Turn) {
 		parts = failedResult(parts)
 	}
 	e.open("tool")
-	e.member(`,"tool_call_id":`, e.callID(turn.CallID))
-	e.raw(`,"content":`)
+	e.Text("tool_call_id", e.callID(turn.CallID))
+	e.Key("content")
 	e.content(parts, true)
-	e.raw(`}`)
+	e.Raw(`}`)
 }
 
 // failedResult says in words what this format has no member for.
@@ -55,9 +55,9 @@ func (e *requestEncoder) showPending() {
 		return
 	}
 	e.open("user")
-	e.raw(`,"content":`)
+	e.Key("content")
 	e.content(e.shown, false)
-	e.raw(`}`)
+	e.Raw(`}`)
 	e.shown = e.shown[:0]
 }
 
@@ -89,24 +89,24 @@ func (e *requestEncoder) assistantMessage(turns []transform.Turn, last bool) {
 	}
 	e.open("assistant")
 	e.name(&turns[0])
-	e.raw(`,"content":`)
+	e.Key("content")
 	if len(texts) == 0 && len(toolCalls)+len(refusals) > 0 && !e.p.EmptyContent {
-		e.raw(`null`)
+		e.Raw(`null`)
 	} else {
 		e.assistantContent(texts)
 	}
 	if len(refusals) > 0 {
-		e.raw(`,"refusal":`)
+		e.Key("refusal")
 		e.joined(refusals, ``)
 	}
 	e.thoughts(thoughts, toolCalls)
 	e.toolCalls(toolCalls)
 	if last && e.p.Prefill != "" && len(toolCalls) == 0 {
-		e.raw(`,`)
-		e.quote(e.p.Prefill)
-		e.raw(`:true`)
+		e.Raw(`,`)
+		e.String(e.p.Prefill)
+		e.Raw(`:true`)
 	}
-	e.raw(`}`)
+	e.Raw(`}`)
 }
 
 // assistantContent joins what was one text before it was cut into parts, unless
@@ -125,12 +125,10 @@ func (e *requestEncoder) toolCalls(parts []transform.Part) {
 	if len(parts) == 0 {
 		return
 	}
-	e.raw(`,"tool_calls":[`)
+	e.Raw(`,"tool_calls":[`)
 	for i := range parts {
 		part := &parts[i]
-		if i > 0 {
-			e.raw(`,`)
-		}
+		e.Comma()
 		call := part.Call
 		if call.Custom && !e.family.openAI {
 			// Free text has no place here: it becomes the only argument.
@@ -139,18 +137,18 @@ func (e *requestEncoder) toolCalls(parts []transform.Part) {
 			call.Custom, call.Arguments = false, append(input, '}')
 		}
 		call.ID = e.callID(call.ID)
-		e.dst = appendToolCall(e.dst, &call, -1)
+		e.Out = appendToolCall(e.Out, &call, -1)
 		switch {
 		case part.Opaque.Kind == transform.OpaqueNone:
 		case !e.signsCalls(&part.Opaque):
 			e.lost.Drop(part.Opaque.At)
 		case e.p.Reasoning != reasoningDetails:
-			e.dst = appendThoughtSignature(e.dst, part.Opaque.Data)
+			e.Out = appendThoughtSignature(e.Out, part.Opaque.Data)
 		}
 		e.unmarked(part)
-		e.raw(`}`)
+		e.Raw(`}`)
 	}
-	e.raw(`]`)
+	e.Raw(`]`)
 }
 
 // appendToolCall writes a call up to its closing brace, with its number if that

@@ -9,33 +9,6 @@ import (
 // input, is the text. A call to it comes back as any other: the request tells
 // that it is custom.
 
-// isCustomTool tells whether the client declared the tool as a custom one.
-func isCustomTool(r *transform.Request, name string) bool {
-	if r == nil {
-		return false
-	}
-	for i := range r.Tools {
-		if r.Tools[i].Name == name {
-			return r.Tools[i].Custom
-		}
-	}
-	return false
-}
-
-// freeText is the text that {"input":"text"} wraps. Any other arguments are the
-// text themselves: a model that strays, or was cut short, is heard as it spoke.
-func freeText(arguments []byte) []byte {
-	v := jsonbytes.Parse(arguments)
-	if jsonbytes.Check(v, 0) != nil || v.Len() != 1 {
-		return arguments
-	}
-	input := v.Get("input")
-	if input.Kind() != jsonbytes.String {
-		return arguments
-	}
-	return input.AppendText(nil)
-}
-
 // maxHeld is how many bytes of a call are held at most. It is far beyond what
 // any model writes in one: a provider gone mad must not fill the memory.
 const maxHeld = 8 << 20
@@ -88,7 +61,7 @@ func (e *streamEncoder) release(dst []byte, c *choiceEncoder) []byte {
 		return dst
 	}
 	h.open = false
-	text := freeText(append(h.literal, '"').AppendText(nil))
+	text := transform.FreeText(append(h.literal, '"').AppendText(nil))
 	if len(text) == 0 {
 		return dst // as the call began
 	}

@@ -16,16 +16,17 @@ func (e *requestEncoder) effort() {
 		e.nestedEffort(wish, budget)
 	case EffortThinking:
 		if e.begin("thinking") {
-			e.member(`{"type":`, onOff(wish != "none", "enabled", "disabled"))
-			e.raw(`}`)
+			e.Raw(`{"type":`)
+			e.String(onOff(wish != "none", "enabled", "disabled"))
+			e.Raw(`}`)
 		}
 	case EffortEnable:
 		if !e.begin("enable_thinking") {
 			return
 		}
-		e.bool(wish != "none")
+		e.Bool(wish != "none")
 		if budget > 0 && e.begin("thinking_budget") {
-			e.int(budget)
+			e.Int(budget)
 		}
 	default:
 		e.effortWord(wish)
@@ -36,7 +37,7 @@ func (e *requestEncoder) effortWord(wish string) {
 	effort := e.effortName(wish)
 	switch {
 	case effort != "" && e.takes("reasoning_effort"):
-		e.member(`,"reasoning_effort":`, effort)
+		e.Text("reasoning_effort", effort)
 	case wish != "none":
 		e.drop("reasoning_effort")
 	}
@@ -54,12 +55,14 @@ func (e *requestEncoder) nestedEffort(wish string, budget int64) {
 	if !e.begin("reasoning") {
 		return
 	}
+	e.Raw("{")
 	if budget > 0 {
-		e.number(`{"max_tokens":`, budget)
+		e.Key("max_tokens")
+		e.Int(budget)
 	} else {
-		e.member(`{"effort":`, e.effortName(wish))
+		e.Text("effort", e.effortName(wish))
 	}
-	e.raw(`}`)
+	e.Raw(`}`)
 }
 
 func onOff(is bool, on, off string) string {

@@ -84,7 +84,7 @@ func (e *envelope) sources() jsonbytes.Value {
 // none, nil if it is an answer. named tells that its event was called error.
 func (e *envelope) failed(named bool) *transform.Error {
 	code, _ := e.reply.Get("status_code").Int()
-	flat := (nonEmpty(e.message) != nil || !e.detail.Empty()) && e.choices == nil && e.root.Get("data") == nil && e.root.Get("results") == nil
+	flat := (e.message.HasText() || !e.detail.Empty()) && e.choices == nil && e.root.Get("data") == nil && e.root.Get("results") == nil
 	if !named && !flat && !isError(e.failure) && code == 0 {
 		return nil
 	}

@@ -18,24 +18,24 @@ func refine(e *transform.Error) {
 	// The status of an error inside a 200 says nothing, its words everything.
 	open := e.Status < 400
 	switch {
-	case hasAny(words, "insufficient_quota", "insufficient_balance", "billing", "exceeded_current_quota", "insufficient_user_quota"):
+	case transform.Mentions(words, "insufficient_quota", "insufficient_balance", "billing", "exceeded_current_quota", "insufficient_user_quota"):
 		e.Kind = transform.ErrQuota
-	case hasAny(words, "content_filter", "content_policy", "responsibleai", "moderation_blocked"):
+	case transform.Mentions(words, "content_filter", "content_policy", "responsibleai", "moderation_blocked"):
 		e.Kind = transform.ErrContentPolicy
-	case hasAny(words, "context_length", "context_window", "exceed_context_size", "tokens_limit_reached"),
-		(bad || open) && hasAny(message, tooLongWords[:]...):
+	case transform.Mentions(words, "context_length", "context_window", "exceed_context_size", "tokens_limit_reached"),
+		(bad || open) && transform.Mentions(message, tooLongWords[:]...):
 		e.Kind = transform.ErrContextLength
-	case hasAny(words, "rate_limit", "rate_limited", "too_many_requests"):
+	case transform.Mentions(words, "rate_limit", "rate_limited", "too_many_requests"):
 		e.Kind = transform.ErrRateLimit
-	case (bad || open) && (hasAny(words, "invalid_api_key", "authentication") || badKey(message)):
+	case (bad || open) && (transform.Mentions(words, "invalid_api_key", "authentication") || badKey(message)):
 		e.Kind = transform.ErrAuthentication
-	case (bad || open) && hasAny(words, "model_not_found"):
+	case (bad || open) && transform.Mentions(words, "model_not_found"):
 		e.Kind = transform.ErrNotFound
-	case (e.Status >= 500 || e.Status == http.StatusTooManyRequests || open) && hasAny(words+" "+message, "overloaded", "at capacity"):
+	case (e.Status >= 500 || e.Status == http.StatusTooManyRequests || open) && transform.Mentions(words+" "+message, "overloaded", "at capacity"):
 		e.Kind = transform.ErrOverloaded
-	case open && hasAny(words, "invalid_request"):
+	case open && transform.Mentions(words, "invalid_request"):
 		e.Kind = transform.ErrBadRequest
-	case open && hasAny(words, "timeout"):
+	case open && transform.Mentions(words, "timeout"):
 		e.Kind = transform.ErrTimeout
 	}
 }
@@ -48,16 +48,7 @@ var tooLongWords = [...]string{
 }
 
 func badKey(message string) bool {
-	return hasAny(message, "api key", "api_key", "apikey") && hasAny(message, "invalid", "incorrect", "not valid")
-}
-
-func hasAny(s string, words ...string) bool {
-	for _, w := range words {
-		if strings.Contains(s, w) {
-			return true
-		}
-	}
-	return false
+	return transform.Mentions(message, "api key", "api_key", "apikey") && transform.Mentions(message, "invalid", "incorrect", "not valid")
 }
 
 // statusInside finds the HTTP status that an error names, 0 if it names none.

@@ -189,9 +189,9 @@ func (s *streamInspector) choice(sign *transform.Sign, i int, v jsonbytes.Value)
 		case "delta":
 			says = says || hasContent(value)
 		case "text": // of /v1/completions
-			says = says || nonEmpty(value) != nil
+			says = says || value.HasText()
 		case "finish_reason":
-			finish = nonEmpty(value)
+			finish = value.NonEmpty()
 		case "usage":
 			if counts := readUsage(value); counts.Known && !s.found.Usage.Known {
 				s.found.Usage = counts

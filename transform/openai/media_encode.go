@@ -52,46 +52,47 @@ func (e *requestEncoder) part(part *transform.Part) {
 	m := &part.Media
 	switch part.Kind {
 	case transform.PartText:
-		e.raw(`{"type":"text","text":`)
-		e.value(part.Text)
+		e.Raw(`{"type":"text","text":`)
+		e.Value(part.Text)
 	case transform.PartImage:
-		e.raw(`{"type":"image_url","image_url":{"url":`)
+		e.Raw(`{"type":"image_url","image_url":{"url":`)
 		e.source(m)
 		switch {
 		case m.Detail == "":
 		case e.p.NoDetail:
 			e.lost.Drop(part.Media.DetailAt)
 		default:
-			e.member(`,"detail":`, m.Detail)
+			e.Text("detail", m.Detail)
 		}
-		e.raw(`}`)
+		e.Raw(`}`)
 	case transform.PartAudio:
 		if e.p.PlainAudio {
-			e.raw(`{"type":"input_audio","input_audio":"`)
-			e.value(m.Data)
-			e.raw(`"`)
+			e.Raw(`{"type":"input_audio","input_audio":"`)
+			e.Value(m.Data)
+			e.Raw(`"`)
 			break
 		}
-		e.raw(`{"type":"input_audio","input_audio":{"data":"`)
-		e.value(m.Data)
-		e.member(`","format":`, audioFormat(m.Type))
-		e.raw(`}`)
+		e.Raw(`{"type":"input_audio","input_audio":{"data":"`)
+		e.Value(m.Data)
+		e.Raw(`"`)
+		e.Text("format", audioFormat(m.Type))
+		e.Raw(`}`)
 	case transform.PartFile:
 		e.file(m)
 	}
 	switch {
 	case part.Cache == nil:
 	case e.family.breakpoints:
-		e.raw(`,"prompt_cache_breakpoint":{"mode":"explicit"}`)
+		e.Raw(`,"prompt_cache_breakpoint":{"mode":"explicit"}`)
 	case e.marks(part):
 		e.cacheControl(part.Cache)
 	default:
 		e.unmarked(part)
 	}
-	e.raw(`}`)
+	e.Raw(`}`)
 }
 
-func (e *requestEncoder) source(m *transform.Media) { e.dst = appendSource(e.dst, m) }
+func (e *requestEncoder) source(m *transform.Media) { e.Out = appendSource(e.Out, m) }
 
 // appendSource writes data as a data URI, or the URL.
 func appendSource(dst []byte, m *transform.Media) []byte {
@@ -108,25 +109,25 @@ func appendSource(dst []byte, m *transform.Media) []byte {
 
 func (e *requestEncoder) file(m *transform.Media) {
 	if e.p.Documents {
-		e.raw(`{"type":"document_url","document_url":`)
+		e.Raw(`{"type":"document_url","document_url":`)
 		e.source(m)
 		if m.Name != "" {
-			e.member(`,"document_name":`, m.Name)
+			e.Text("document_name", m.Name)
 		}
 		return
 	}
-	e.raw(`{"type":"file","file":{`)
+	e.Raw(`{"type":"file","file":{`)
 	if m.Data == nil {
-		e.member(`"file_id":`, m.FileID)
-		e.raw(`}`)
+		e.Text("file_id", m.FileID)
+		e.Raw(`}`)
 		return
 	}
 	name := m.Name
 	if name == "" {
 		name = "document.pdf" // OpenAI asks for one
 	}
-	e.member(`"filename":`, name)
-	e.raw(`,"file_data":`)
+	e.Text("filename", name)
+	e.Key("file_data")
 	e.source(m)
-	e.raw(`}`)
+	e.Raw(`}`)
 }

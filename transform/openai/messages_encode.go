@@ -60,7 +60,7 @@ func (e *requestEncoder) prepared() []transform.Turn {
 // take one message of the system only.
 func instructed(turns []transform.Turn, say transform.Part) []transform.Turn {
 	n := 0
-	for n < len(turns) && (turns[n].Role == transform.RoleSystem || turns[n].Role == transform.RoleDeveloper) {
+	for n < len(turns) && turns[n].Role.IsSystem() {
 		n++
 	}
 	if n == 0 {
@@ -78,7 +78,7 @@ func (e *requestEncoder) name(turn *transform.Turn) {
 	case e.p.NoNames:
 		e.lost.Drop(turn.At.Key("name"))
 	default:
-		e.member(`,"name":`, turn.Name)
+		e.Text("name", turn.Name)
 	}
 }
 
@@ -87,10 +87,8 @@ func hasPart(parts []transform.Part, kind transform.PartKind) bool {
 }
 
 func (e *requestEncoder) open(role string) {
-	if e.messages++; e.messages > 1 {
-		e.raw(`,`)
-	}
-	e.raw(`{"role":"` + role + `"`)
+	e.Comma()
+	e.Raw(`{"role":"` + role + `"`)
 }
 
 // plainMessage writes what a user or the system said.
@@ -114,9 +112,9 @@ func (e *requestEncoder) plainMessage(turn *transform.Turn) {
 	}
 	e.open(role)
 	e.name(turn)
-	e.raw(`,"content":`)
+	e.Key("content")
 	e.content(parts, system)
-	e.raw(`}`)
+	e.Raw(`}`)
 }
 
 // sayable prepares a part for a message's content, or reports it.
@@ -158,29 +156,27 @@ func (e *requestEncoder) content(parts []transform.Part, join bool) {
 		e.joined(parts, `\n\n`)
 		return
 	}
-	e.raw(`[`)
+	e.Raw(`[`)
 	for i := range parts {
-		if i > 0 {
-			e.raw(`,`)
-		}
+		e.Comma()
 		e.part(&parts[i])
 	}
-	e.raw(`]`)
+	e.Raw(`]`)
 }
 
 // joined writes texts as one string with glue, which is escaped, between them.
 func (e *requestEncoder) joined(parts []transform.Part, glue string) {
-	e.raw(`"`)
+	e.Raw(`"`)
 	for i := range parts {
 		if text := parts[i].Text; len(text) >= len(`""`) {
 			if i > 0 {
-				e.raw(glue)
+				e.Raw(glue)
 			}
-			e.value(text[1 : len(text)-1])
+			e.Value(text[1 : len(text)-1])
 		}
 		e.unmarked(&parts[i])
 	}
-	e.raw(`"`)
+	e.Raw(`"`)
 }
 
 func (e *requestEncoder) marks(part *transform.Part) bool {
@@ -189,7 +185,5 @@ func (e *requestEncoder) marks(part *transform.Part) bool {
 
 // unmarked reports the mark of a part that was written without it.
 func (e *requestEncoder) unmarked(part *transform.Part) {
-	if part.Cache != nil {
-		e.lost.Drop(part.Cache.At)
-	}
+	e.lost.DropMark(part.Cache)
 }

@@ -15,17 +15,17 @@ func (e *requestEncoder) output() {
 	case !e.takes("response_format"):
 		e.refuse("response_format")
 	case out.Kind == transform.OutputJSON && e.p.NoJSONObject:
-		e.raw(`,"response_format":{"type":"json_schema","json_schema":{"name":"response","schema":{"type":"object"}}}`)
+		e.Raw(`,"response_format":{"type":"json_schema","json_schema":{"name":"response","schema":{"type":"object"}}}`)
 	case e.p.Schema == SchemaValue:
-		e.raw(`,"response_format":{"type":"json_object","value":`)
+		e.Raw(`,"response_format":{"type":"json_object","value":`)
 		if out.Schema == nil {
-			e.raw(`{"type":"object"}`)
+			e.Raw(`{"type":"object"}`)
 		} else {
-			e.value(out.Schema)
+			e.Value(out.Schema)
 		}
-		e.raw(`}`)
+		e.Raw(`}`)
 	case out.Kind == transform.OutputJSON, e.p.Schema == SchemaObject:
-		e.raw(`,"response_format":{"type":"json_object"}`)
+		e.Raw(`,"response_format":{"type":"json_object"}`)
 		if out.Kind == transform.OutputSchema {
 			e.drop("response_format") // the prompt only asks for what the schema would force
 		}
@@ -35,25 +35,19 @@ func (e *requestEncoder) output() {
 }
 
 func (e *requestEncoder) schema(out *transform.Output) {
-	e.raw(`,"response_format":{"type":"json_schema","json_schema":{"name":`)
+	e.Raw(`,"response_format":{"type":"json_schema","json_schema":{"name":`)
 	name := out.Name
 	if name == "" {
 		name = "response"
 	}
-	e.quote(name)
-	if out.Description != nil {
-		e.raw(`,"description":`)
-		e.value(out.Description)
-	}
-	if out.Schema != nil {
-		e.raw(`,"schema":`)
-		e.value(out.Schema)
-	}
+	e.String(name)
+	e.Member("description", out.Description)
+	e.Member("schema", out.Schema)
 	if out.Strict != nil {
-		e.raw(`,"strict":`)
-		e.bool(*out.Strict)
+		e.Key("strict")
+		e.Bool(*out.Strict)
 	}
-	e.raw(`}}`)
+	e.Raw(`}}`)
 }
 
 // instruction is what the prompt must say beside the client's words: a schema

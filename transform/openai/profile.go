@@ -210,8 +210,8 @@ func (e *requestEncoder) begin(name string) bool {
 	if to, ok := e.p.Rename[name]; ok {
 		name = to
 	}
-	e.raw(`,`)
-	e.quote(name)
-	e.raw(`:`)
+	e.Raw(`,`)
+	e.String(name)
+	e.Raw(`:`)
 	return true
 }

@@ -95,14 +95,14 @@ func readDetail(v jsonbytes.Value) detail {
 	vendor := vendorOf(v.Get("format"))
 	switch kind := v.Get("type"); {
 	case kind.Is("reasoning.text"):
-		d.text = nonEmpty(v.Get("text"))
-		if signature := nonEmpty(v.Get("signature")); signature != nil {
+		d.text = v.Get("text").NonEmpty()
+		if signature := v.Get("signature").NonEmpty(); signature != nil {
 			d.opaque = transform.Opaque{Vendor: vendor, Kind: transform.OpaqueSignature, Data: signature}
 		}
 	case kind.Is("reasoning.summary"):
-		d.text = nonEmpty(v.Get("summary"))
+		d.text = v.Get("summary").NonEmpty()
 	case kind.Is("reasoning.encrypted"):
-		if data := nonEmpty(v.Get("data")); data != nil {
+		if data := v.Get("data").NonEmpty(); data != nil {
 			d.opaque = transform.Opaque{Vendor: vendor, Kind: transform.OpaqueRedacted, Data: data}
 		}
 		if vendor == transform.VendorGoogle {
@@ -119,13 +119,6 @@ func readDetail(v jsonbytes.Value) detail {
 		d.known = d.text != nil
 	}
 	return d
-}
-
-func nonEmpty(v jsonbytes.Value) transform.Literal {
-	if v.Kind() != jsonbytes.String || len(v) == len(`""`) {
-		return nil
-	}
-	return v
 }
 
 // parts appends the reasoning as parts, each text once. Clients that gather a
@@ -147,7 +140,7 @@ func (r *reasoning) parts(dst []transform.Part, at *transform.Path, lost *transf
 			lost.Drop(here)
 		case len(dst) > first && continues(&dst[len(dst)-1], last, &d):
 			joined := &dst[len(dst)-1]
-			joined.Text = joinLiterals(joined.Text, d.text)
+			joined.Text = jsonbytes.Concat(joined.Text, d.text)
 			joined.Opaque = d.opaque
 			hasText = hasText || joined.Text != nil
 		case d.text != nil || d.opaque.Kind != transform.OpaqueNone:
@@ -224,18 +217,6 @@ func withText(dst []transform.Part, first int, said transform.Literal, at transf
 	return dst
 }
 
-// joinLiterals may grow a where it was joined before, so that joining many is
-// linear. A literal that still lies in the text has no room and is copied.
-func joinLiterals(a, b transform.Literal) transform.Literal {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	}
-	return append(a[:len(a)-1], b[1:]...)
-}
-
 // thinkingPart reads a block in Anthropic's form, {type, thinking, signature}
 // or {type, data}, or in Mistral's, whose thinking is a list of texts.
 func thinkingPart(v jsonbytes.Value) (part transform.Part, ok bool) {
@@ -243,18 +224,18 @@ func thinkingPart(v jsonbytes.Value) (part transform.Part, ok bool) {
 	thinking := v.Get("thinking")
 	switch {
 	case v.Get("type").Is("redacted_thinking"):
-		data := nonEmpty(v.Get("data"))
+		data := v.Get("data").NonEmpty()
 		part.Opaque = transform.Opaque{Vendor: transform.VendorAnthropic, Kind: transform.OpaqueRedacted, Data: data}
 		return part, data != nil
 	case thinking.Kind() == jsonbytes.String:
-		part.Text = nonEmpty(thinking)
-		if signature := nonEmpty(v.Get("signature")); signature != nil {
+		part.Text = thinking.NonEmpty()
+		if signature := v.Get("signature").NonEmpty(); signature != nil {
 			part.Opaque = transform.Opaque{Vendor: transform.VendorAnthropic, Kind: transform.OpaqueSignature, Data: signature}
 		}
 		return part, true
 	case thinking.Kind() == jsonbytes.Array:
 		for _, e := range thinking.Elements() {
-			part.Text = joinLiterals(part.Text, nonEmpty(e.Get("text")))
+			part.Text = jsonbytes.Concat(part.Text, e.Get("text").NonEmpty())
 		}
 		return part, true
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
-	"strconv"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
@@ -13,7 +12,7 @@ import (
 // requestEncoder writes one request. The same request gives the same bytes:
 // providers cache prompts by their beginning.
 type requestEncoder struct {
-	dst    []byte
+	jsonbytes.Writer
 	r      *transform.Request
 	to     transform.Target
 	p      *Profile
@@ -22,7 +21,6 @@ type requestEncoder struct {
 
 	removed []string // what this model does not take, beside p.Remove
 
-	messages int
 	// shown are media that came as tool results: they follow in a message of
 	// their own, for a tool message holds text only.
 	shown []transform.Part
@@ -33,16 +31,16 @@ type requestEncoder struct {
 // resemble it; the profile tells how those differ. It does not fail: what cannot
 // be carried is reported.
 func (c Codec) AppendRequest(dst []byte, r *transform.Request, to transform.Target, lost *transform.Losses) ([]byte, error) {
-	e := &requestEncoder{dst: dst, r: r, to: to, p: c.profile(), lost: lost}
+	e := &requestEncoder{Writer: jsonbytes.Writer{Out: dst}, r: r, to: to, p: c.profile(), lost: lost}
 	e.removed = e.p.removed(to.Model)
 	if e.p.Families {
 		e.family = familyOf(to)
 	}
-	e.raw(`{"model":`)
-	e.quote(to.Model)
-	e.raw(`,"messages":[`)
+	e.Raw(`{"model":`)
+	e.String(to.Model)
+	e.Raw(`,"messages":[`)
 	e.turns()
-	e.raw(`]`)
+	e.Raw(`]`)
 	e.tools()
 	e.output()
 	e.sampling()
@@ -51,28 +49,21 @@ func (c Codec) AppendRequest(dst []byte, r *transform.Request, to transform.Targ
 	e.rest()
 	for _, m := range e.p.Extra {
 		if e.begin(m.Name) {
-			e.value(m.Value)
+			e.Value(m.Value)
 		}
 	}
 	if to.Stream {
-		e.raw(`,"stream":true`)
+		e.Raw(`,"stream":true`)
 		if !e.p.UsageUnasked && e.takes("stream_options") {
-			e.raw(`,"stream_options":{"include_usage":true}`)
+			e.Raw(`,"stream_options":{"include_usage":true}`)
 		}
 	}
-	e.raw(`}`)
-	return e.dst, nil
+	e.Raw(`}`)
+	return e.Out, nil
 }
 
-func (e *requestEncoder) raw(s string)                { e.dst = append(e.dst, s...) }
-func (e *requestEncoder) value(v []byte)              { e.dst = append(e.dst, v...) }
-func (e *requestEncoder) quote(s string)              { e.dst = jsonbytes.AppendString(e.dst, s) }
-func (e *requestEncoder) int(n int64)                 { e.dst = strconv.AppendInt(e.dst, n, 10) }
-func (e *requestEncoder) bool(b bool)                 { e.dst = strconv.AppendBool(e.dst, b) }
-func (e *requestEncoder) drop(name string)            { e.lost.Drop(e.r.At(name)) }
-func (e *requestEncoder) refuse(name string)          { e.lost.Refuse(e.r.At(name)) }
-func (e *requestEncoder) member(name, v string)       { e.raw(name); e.quote(v) }
-func (e *requestEncoder) number(name string, n int64) { e.raw(name); e.int(n) }
+func (e *requestEncoder) drop(name string)   { e.lost.Drop(e.r.At(name)) }
+func (e *requestEncoder) refuse(name string) { e.lost.Refuse(e.r.At(name)) }
 
 // account writes who asks and how fast it must go.
 func (e *requestEncoder) account() {
@@ -87,17 +78,17 @@ func (e *requestEncoder) account() {
 			name = "safety_identifier"
 		}
 		if e.begin(name) {
-			e.quote(user)
+			e.String(user)
 		}
 		if e.family.openAI && e.r.Leftover("prompt_cache_key") == nil && e.takes("prompt_cache_key") {
-			e.member(`,"prompt_cache_key":`, user)
+			e.Text("prompt_cache_key", user)
 		}
 	}
 	switch tier := e.r.ServiceTier; {
 	case tier == "":
 	case e.family.openAI || slices.Contains(e.p.Keep, "service_tier"):
 		if e.begin("service_tier") {
-			e.quote(tier)
+			e.String(tier)
 		}
 	case tier != "auto" && tier != "default":
 		e.drop("service_tier")
@@ -110,7 +101,7 @@ func (e *requestEncoder) rest() {
 		if !e.knows(m.Name) || !e.takes(m.Name) {
 			e.r.Leave(&m, e.lost)
 		} else if e.begin(m.Name) {
-			e.value(m.Value)
+			e.Value(m.Value)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func decodeMessage(v jsonbytes.Value, tags bool) []transform.Part {
 	if tags {
 		parts = withoutTags(parts)
 	}
-	if said := nonEmpty(refusal); said != nil {
+	if said := refusal.NonEmpty(); said != nil {
 		parts = append(parts, transform.Part{Kind: transform.PartRefusal, Text: said})
 	}
 	for _, e := range images.Elements() {
@@ -109,7 +109,7 @@ func decodeMessage(v jsonbytes.Value, tags bool) []transform.Part {
 // appendContent reads a string, or an array of parts as of Mistral and
 // Databricks, in which what the model thought may stand too.
 func appendContent(parts []transform.Part, content jsonbytes.Value) []transform.Part {
-	if said := nonEmpty(content); said != nil {
+	if said := content.NonEmpty(); said != nil {
 		return append(parts, transform.Part{Kind: transform.PartText, Text: said})
 	}
 	for _, e := range content.Elements() {
@@ -118,7 +118,7 @@ func appendContent(parts []transform.Part, content jsonbytes.Value) []transform.
 			continue
 		}
 		if last := len(parts) - 1; last >= 0 && parts[last].Kind == kind && parts[last].Opaque.Kind == transform.OpaqueNone {
-			parts[last].Text = joinLiterals(parts[last].Text, said)
+			parts[last].Text = jsonbytes.Concat(parts[last].Text, said)
 			continue
 		}
 		parts = append(parts, transform.Part{Kind: kind, Text: said})
@@ -130,18 +130,18 @@ func appendContent(parts []transform.Part, content jsonbytes.Value) []transform.
 func contentPart(v jsonbytes.Value) (transform.PartKind, transform.Literal) {
 	switch kind := v.Get("type"); {
 	case v.Kind() == jsonbytes.String:
-		return transform.PartText, nonEmpty(v)
+		return transform.PartText, v.NonEmpty()
 	case kind.Is("thinking"):
 		part, _ := thinkingPart(v)
 		return transform.PartReasoning, part.Text
 	case kind.Is("reasoning"): // Databricks: {summary: [{text}]}
 		var said transform.Literal
 		for _, e := range v.Get("summary").Elements() {
-			said = joinLiterals(said, nonEmpty(e.Get("text")))
+			said = jsonbytes.Concat(said, e.Get("text").NonEmpty())
 		}
 		return transform.PartReasoning, said
 	}
-	return transform.PartText, nonEmpty(v.Get("text"))
+	return transform.PartText, v.Get("text").NonEmpty()
 }
 
 // appendCalls reads calls, each of which gets an id of its own.
@@ -195,11 +195,11 @@ func sourceCitation(v jsonbytes.Value) jsonbytes.Value {
 	url, title := v, jsonbytes.Value(`""`)
 	if v.Kind() == jsonbytes.Object {
 		url = v.Get("url")
-		if t := nonEmpty(v.Get("title")); t != nil {
+		if t := v.Get("title").NonEmpty(); t != nil {
 			title = t
 		}
 	}
-	if nonEmpty(url) == nil {
+	if !url.HasText() {
 		return nil
 	}
 	citation := make(jsonbytes.Value, 0, 80+len(url)+len(title))

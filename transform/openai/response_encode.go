@@ -194,8 +194,8 @@ func appendCallsOf(dst []byte, parts []transform.Part, r *transform.Request, leg
 		if call.ID == "" {
 			call.ID = newID("call_")
 		}
-		if !call.Custom && isCustomTool(r, call.Name) {
-			call.Custom, call.Arguments = true, freeText(call.Arguments)
+		if !call.Custom && r.IsCustomTool(call.Name) {
+			call.Custom, call.Arguments = true, transform.FreeText(call.Arguments)
 		}
 		dst = appendToolCall(dst, &call, -1)
 		if signsCall(&p.Opaque) {

@@ -23,7 +23,8 @@ func (e *requestEncoder) sampling() {
 	case e.p.Single || !e.takes("n"):
 		e.refuse("n")
 	default:
-		e.number(`,"n":`, s.N)
+		e.Key("n")
+		e.Int(s.N)
 	}
 	e.stop()
 	e.logprobs(some)
@@ -41,7 +42,7 @@ func (e *requestEncoder) maxTokens(n int64) {
 		name = "max_tokens"
 	}
 	if n > 0 && e.begin(name) {
-		e.int(n)
+		e.Int(n)
 	}
 }
 
@@ -65,7 +66,7 @@ func (e *requestEncoder) parameter(name string, v jsonbytes.Value, refused bool,
 	case v == nil:
 	case !refused && e.takes(name):
 		e.begin(name)
-		e.value(v)
+		e.Value(v)
 	case string(v) != usual:
 		e.drop(name)
 	}
@@ -91,14 +92,12 @@ func (e *requestEncoder) stop() {
 		e.drop("stop")
 		stops = stops[:most]
 	}
-	e.raw(`[`)
-	for i, s := range stops {
-		if i > 0 {
-			e.raw(`,`)
-		}
-		e.value(s)
+	e.Raw(`[`)
+	for _, s := range stops {
+		e.Comma()
+		e.Value(s)
 	}
-	e.raw(`]`)
+	e.Raw(`]`)
 }
 
 func (e *requestEncoder) logprobs(refused bool) {
@@ -110,9 +109,9 @@ func (e *requestEncoder) logprobs(refused bool) {
 			e.drop("top_logprobs")
 		}
 	default:
-		e.raw(`,"logprobs":true`)
+		e.Raw(`,"logprobs":true`)
 		if e.r.TopLogprobs > 0 && e.begin("top_logprobs") {
-			e.int(int64(e.r.TopLogprobs))
+			e.Int(int64(e.r.TopLogprobs))
 		}
 	}
 }

@@ -52,12 +52,6 @@ func (f Family) Effort(wish string) string { return f.f.effort(wish) }
 // EffortOfBudget turns a number of tokens to think with into a word.
 func EffortOfBudget(budget, most int64) string { return effortOfBudget(budget, most) }
 
-// IsCustomTool tells whether the client declared the tool as a custom one.
-func IsCustomTool(r *transform.Request, name string) bool { return isCustomTool(r, name) }
-
-// FreeText is the text that the arguments of an emulated custom tool wrap.
-func FreeText(arguments []byte) []byte { return freeText(arguments) }
-
 // ReadUsage reads counts in all spellings of OpenAI's formats.
 func ReadUsage(v jsonbytes.Value) usage.Tokens { return readUsage(v) }
 

@@ -116,7 +116,7 @@ func (c *choiceDecoder) arguments(dst []transform.Delta, at int, v jsonbytes.Val
 	var piece transform.Literal
 	switch v.Kind() {
 	case jsonbytes.String:
-		piece = nonEmpty(v)
+		piece = v.NonEmpty()
 	case jsonbytes.Object:
 		piece = jsonbytes.AppendBytes(nil, v)
 	}

@@ -59,10 +59,10 @@ func (c *choiceDecoder) delta(dst []transform.Delta, v jsonbytes.Value) ([]trans
 		dst = c.flushTags(dst) // it comes in members of its own
 	}
 	dst = c.content(dst, content)
-	if nonEmpty(refusal) != nil || toolCalls.Len() > 0 || functionCall.Kind() == jsonbytes.Object {
+	if refusal.HasText() || toolCalls.Len() > 0 || functionCall.Kind() == jsonbytes.Object {
 		dst = c.flushTags(dst)
 	}
-	if said := nonEmpty(refusal); said != nil {
+	if said := refusal.NonEmpty(); said != nil {
 		c.begin(transform.PartRefusal)
 		dst = append(dst, transform.Delta{Kind: transform.DeltaRefusal, Choice: c.index, Part: c.part, Text: said})
 	}
@@ -93,7 +93,7 @@ func (c *choiceDecoder) begin(kind transform.PartKind) {
 }
 
 func (c *choiceDecoder) content(dst []transform.Delta, v jsonbytes.Value) []transform.Delta {
-	if said := nonEmpty(v); said != nil {
+	if said := v.NonEmpty(); said != nil {
 		return c.text(dst, said)
 	}
 	for _, e := range v.Elements() {

@@ -75,7 +75,7 @@ func (d *streamDecoder) Decode(dst []transform.Delta, name, data []byte) ([]tran
 
 func (d *streamDecoder) chunk(dst []transform.Delta, e *envelope) ([]transform.Delta, error) {
 	// Azure's first chunk, about the prompt, has neither an id nor choices.
-	if !d.begun && (nonEmpty(e.id) != nil || e.choices.Len() > 0) {
+	if !d.begun && (e.id.HasText() || e.choices.Len() > 0) {
 		d.begun = true
 		start := transform.Delta{Kind: transform.DeltaStart}
 		start.ID, _ = e.id.Text()
@@ -140,7 +140,7 @@ func (d *streamDecoder) choice(dst []transform.Delta, i int, v jsonbytes.Value, 
 
 // finish reads finish_reason, which some providers repeat.
 func (c *choiceDecoder) finish(dst []transform.Delta, finish jsonbytes.Value) ([]transform.Delta, error) {
-	if nonEmpty(finish) == nil || c.finished {
+	if !finish.HasText() || c.finished {
 		return dst, nil
 	}
 	reason, failed := readFinish(finish)

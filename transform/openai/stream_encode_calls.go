@@ -41,7 +41,7 @@ func (e *streamEncoder) toolStart(dst []byte, c *choiceEncoder, d *transform.Del
 	}
 	c.blockOpen = false
 	at, call := len(c.calls), d.Call
-	if !call.Custom && !e.isFunctionCall(at) && isCustomTool(e.r, call.Name) {
+	if !call.Custom && !e.isFunctionCall(at) && e.r.IsCustomTool(call.Name) {
 		call.Custom = true
 		c.held.begin(at, d)
 	}

@@ -3,6 +3,7 @@ package openai
 import (
 	"bytes"
 
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -189,7 +190,7 @@ func withoutTags(parts []transform.Part) []transform.Part {
 	tags := thinkTags{state: thinkBefore}
 	thought, said := tags.take(parts[0].Text)
 	more, rest := tags.flush()
-	thought, said = joinLiterals(thought, more), joinLiterals(said, rest)
+	thought, said = jsonbytes.Concat(thought, more), jsonbytes.Concat(said, rest)
 	var apart []transform.Part
 	if thought != nil {
 		apart = append(apart, transform.Part{Kind: transform.PartReasoning, Text: thought})

@@ -34,9 +34,9 @@ func (e *requestEncoder) thoughts(parts, calls []transform.Part) {
 		e.unmarked(part)
 	}
 	if e.p.Reasoning != "" && e.p.Reasoning != reasoningDetails && (len(texts) > 0 || e.p.ReasoningRequired) {
-		e.raw(`,`)
-		e.quote(e.p.Reasoning)
-		e.raw(`:`)
+		e.Raw(`,`)
+		e.String(e.p.Reasoning)
+		e.Raw(`:`)
 		e.joined(texts, `\n\n`)
 	}
 	e.details(details, calls)
@@ -48,26 +48,26 @@ func (e *requestEncoder) details(list, calls []transform.Part) {
 	written := 0
 	next := func() {
 		if written++; written == 1 {
-			e.raw(`,"reasoning_details":[`)
+			e.Raw(`,"reasoning_details":[`)
 		} else {
-			e.raw(`,`)
+			e.Raw(`,`)
 		}
 	}
 	for i := range list {
 		next()
-		e.dst = appendDetail(e.dst, list[i].Text, &list[i].Opaque, i)
+		e.Out = appendDetail(e.Out, list[i].Text, &list[i].Opaque, i)
 	}
 	for i := range calls {
 		if e.p.Reasoning == reasoningDetails && e.signsCalls(&calls[i].Opaque) {
 			next()
-			e.raw(`{"type":"reasoning.encrypted","data":`)
-			e.value(calls[i].Opaque.Data)
-			e.member(`,"id":`, calls[i].Call.ID)
-			e.raw(`,"format":"` + formatGoogle + `"}`)
+			e.Raw(`{"type":"reasoning.encrypted","data":`)
+			e.Value(calls[i].Opaque.Data)
+			e.Text("id", calls[i].Call.ID)
+			e.Raw(`,"format":"` + formatGoogle + `"}`)
 		}
 	}
 	if written > 0 {
-		e.raw(`]`)
+		e.Raw(`]`)
 	}
 }
 

@@ -30,9 +30,9 @@ func (e *requestEncoder) tools() {
 			continue
 		}
 		if written++; written == 1 {
-			e.raw(`,"tools":[`)
+			e.Raw(`,"tools":[`)
 		} else {
-			e.raw(`,`)
+			e.Raw(`,`)
 		}
 		e.tool(tool)
 	}
@@ -42,7 +42,7 @@ func (e *requestEncoder) tools() {
 		}
 		return
 	}
-	e.raw(`]`)
+	e.Raw(`]`)
 	switch {
 	case e.choosable(choice.Mode):
 		e.toolChoice()
@@ -50,7 +50,7 @@ func (e *requestEncoder) tools() {
 		e.refuse("tool_choice")
 	}
 	if e.r.ParallelTools != nil && e.begin("parallel_tool_calls") {
-		e.bool(*e.r.ParallelTools)
+		e.Bool(*e.r.ParallelTools)
 	}
 }
 
@@ -72,32 +72,29 @@ func (e *requestEncoder) tool(tool *transform.Tool) {
 	if tool.Custom {
 		kind = "custom"
 	}
-	e.raw(`{"type":"` + kind + `","` + kind + `":{"name":`)
-	e.quote(tool.Name)
-	if tool.Description != nil {
-		e.raw(`,"description":`)
-		e.value(tool.Description)
-	}
+	e.Raw(`{"type":"` + kind + `","` + kind + `":{"name":`)
+	e.String(tool.Name)
+	e.Member("description", tool.Description)
 	switch {
 	case tool.Custom && tool.Grammar != nil:
-		e.raw(`,"format":`)
-		e.value(tool.Grammar)
+		e.Key("format")
+		e.Value(tool.Grammar)
 	case tool.Custom:
 	case tool.Schema != nil:
-		e.raw(`,"parameters":`)
-		e.value(tool.Schema)
+		e.Key("parameters")
+		e.Value(tool.Schema)
 	default: // some providers insist on it
-		e.raw(`,"parameters":{"type":"object","properties":{}}`)
+		e.Raw(`,"parameters":{"type":"object","properties":{}}`)
 	}
 	switch {
 	case tool.Strict == nil || tool.Custom:
 	case !e.p.NoStrict:
-		e.raw(`,"strict":`)
-		e.bool(*tool.Strict)
+		e.Key("strict")
+		e.Bool(*tool.Strict)
 	case *tool.Strict:
 		e.lost.Drop(tool.StrictAt)
 	}
-	e.raw(`}`)
+	e.Raw(`}`)
 	if tool.Cache != nil {
 		if e.to.Vendor == transform.VendorAnthropic {
 			e.cacheControl(tool.Cache)
@@ -105,7 +102,7 @@ func (e *requestEncoder) tool(tool *transform.Tool) {
 			e.lost.Drop(tool.Cache.At)
 		}
 	}
-	e.raw(`}`)
+	e.Raw(`}`)
 }
 
 func (e *requestEncoder) toolChoice() {
@@ -121,23 +118,21 @@ func (e *requestEncoder) toolChoice() {
 	case transform.ToolsRequired:
 		mode = "required"
 	case transform.ToolsNamed:
-		e.raw(`,"tool_choice":`)
+		e.Key("tool_choice")
 		e.toolRef(choice.Name, e.customTools())
 		return
 	}
 	if choice.Allowed == nil || !e.family.openAI || choice.Mode == transform.ToolsNone {
-		e.raw(`,"tool_choice":"` + mode + `"`)
+		e.Raw(`,"tool_choice":"` + mode + `"`)
 		return
 	}
-	e.raw(`,"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"` + mode + `","tools":[`)
+	e.Raw(`,"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"` + mode + `","tools":[`)
 	custom := e.customTools()
-	for i, name := range choice.Allowed {
-		if i > 0 {
-			e.raw(`,`)
-		}
+	for _, name := range choice.Allowed {
+		e.Comma()
 		e.toolRef(name, custom)
 	}
-	e.raw(`]}}`)
+	e.Raw(`]}}`)
 }
 
 // customTools are the names of the tools that take free text.
@@ -165,17 +160,17 @@ func (e *requestEncoder) toolRef(name string, custom map[string]bool) {
 	if custom[name] {
 		kind = "custom"
 	}
-	e.raw(`{"type":"` + kind + `","` + kind + `":{"name":`)
-	e.quote(name)
-	e.raw(`}}`)
+	e.Raw(`{"type":"` + kind + `","` + kind + `":{"name":`)
+	e.String(name)
+	e.Raw(`}}`)
 }
 
 // cacheControl writes a cache mark in Anthropic's form, which providers that
 // serve Anthropic's models in this format take.
 func (e *requestEncoder) cacheControl(mark *transform.CacheMark) {
-	e.raw(`,"cache_control":{"type":"ephemeral"`)
+	e.Raw(`,"cache_control":{"type":"ephemeral"`)
 	if mark.TTL != "" {
-		e.member(`,"ttl":`, mark.TTL)
+		e.Text("ttl", mark.TTL)
 	}
-	e.raw(`}`)
+	e.Raw(`}`)
 }

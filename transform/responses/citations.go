@@ -9,7 +9,7 @@ import (
 
 // nestCitation is the neutral form of an annotation, nil if that is none of a page.
 func nestCitation(v jsonbytes.Value) jsonbytes.Value {
-	if !v.Get("type").Is("url_citation") || nonEmpty(v.Get("url")) == nil {
+	if !v.Get("type").Is("url_citation") || !v.Get("url").HasText() {
 		return nil
 	}
 	dst := appendCitation([]byte(`{"type":"url_citation","url_citation":{`), v)
@@ -22,7 +22,7 @@ func appendAnnotation(dst []byte, citation jsonbytes.Value) ([]byte, bool) {
 	if inner := citation.Get("url_citation"); inner.Kind() == jsonbytes.Object {
 		citation = inner
 	}
-	if nonEmpty(citation.Get("url")) == nil {
+	if !citation.Get("url").HasText() {
 		return dst, false
 	}
 	dst = append(dst, `{"type":"url_citation",`...)

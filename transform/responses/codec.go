@@ -104,36 +104,6 @@ func holdsOurReasoning(body []byte) bool { return bytes.Contains(body, ownReason
 
 func appendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
 
-func nonEmpty(v jsonbytes.Value) transform.Literal {
-	if v.Kind() != jsonbytes.String || len(v) <= len(`""`) {
-		return nil
-	}
-	return v
-}
-
-// joined makes one literal of several, with glue, which is escaped, between
-// them. It is nil if there are none.
-func joined(pieces []transform.Literal, glue string) transform.Literal {
-	switch len(pieces) {
-	case 0:
-		return nil
-	case 1:
-		return pieces[0]
-	}
-	size := 2
-	for _, p := range pieces {
-		size += len(p) + len(glue)
-	}
-	all := append(make(transform.Literal, 0, size), '"')
-	for i, p := range pieces {
-		if i > 0 {
-			all = append(all, glue...)
-		}
-		all = append(all, p[1:len(p)-1]...)
-	}
-	return append(all, '"')
-}
-
 // Interface guards
 var (
 	_ transform.ClientCodec   = Codec{}

@@ -10,7 +10,7 @@ import (
 func (d *requestDecoder) content(turn *transform.Turn, v jsonbytes.Value, at transform.Path) error {
 	switch v.Kind() {
 	case jsonbytes.String:
-		if turn.Role != transform.RoleAssistant || nonEmpty(v) != nil {
+		if turn.Role != transform.RoleAssistant || v.HasText() {
 			turn.Parts = append(turn.Parts, transform.Part{Kind: transform.PartText, Text: v, At: at})
 		}
 		return nil
@@ -136,7 +136,7 @@ func (d *requestDecoder) textPart(turn *transform.Turn, v jsonbytes.Value, at tr
 		return err
 	case part.Text == nil:
 		return openai.Missing(at.Key("text"))
-	case turn.Role == transform.RoleAssistant && nonEmpty(part.Text) == nil:
+	case turn.Role == transform.RoleAssistant && !part.Text.HasText():
 		return nil
 	}
 	turn.Parts = append(append(turn.Parts, part), notes...)

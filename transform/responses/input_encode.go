@@ -3,6 +3,7 @@ package responses
 import (
 	"strings"
 
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 	"github.com/caddyllm/llmproxy/transform/openai"
 )
@@ -11,22 +12,20 @@ import (
 func (e *requestEncoder) conversation() {
 	turns := transform.WithoutBilling(e.r.Turns, e.lost)
 	system := 0
-	for system < len(turns) && isSystem(&turns[system]) && e.plain(&turns[system]) {
+	for system < len(turns) && turns[system].Role.IsSystem() && e.plain(&turns[system]) {
 		system++
 	}
 	if system == len(turns) {
 		system = 0 // there must be some input
 	}
 	e.instructions(turns[:system])
-	e.raw(`,"input":[`)
+	e.Raw(`,"input":[`)
 	for i := system; i < len(turns); i++ {
 		turn := &turns[i]
 		if turn.Role != transform.RoleAssistant {
 			e.dropThoughts()
 		}
-		if turn.Name != "" {
-			e.lost.Drop(turn.At.Key("name"))
-		}
+		e.lost.DropName(turn)
 		switch turn.Role {
 		case transform.RoleTool:
 			e.callOutput(turn)
@@ -37,11 +36,7 @@ func (e *requestEncoder) conversation() {
 		}
 	}
 	e.dropThoughts()
-	e.raw(`]`)
-}
-
-func isSystem(turn *transform.Turn) bool {
-	return turn.Role == transform.RoleSystem || turn.Role == transform.RoleDeveloper
+	e.Raw(`]`)
 }
 
 // plain tells whether a turn is text without marks, so that it can be a part of
@@ -58,33 +53,29 @@ func (e *requestEncoder) plain(turn *transform.Turn) bool {
 func (e *requestEncoder) instructions(turns []transform.Turn) {
 	var texts []transform.Literal
 	for i := range turns {
-		if turns[i].Name != "" {
-			e.lost.Drop(turns[i].At.Key("name"))
-		}
+		e.lost.DropName(&turns[i])
 		for j := range turns[i].Parts {
 			part := &turns[i].Parts[j]
-			if nonEmpty(part.Text) != nil {
+			if part.Text.HasText() {
 				e.unmarked(part)
 				texts = append(texts, part.Text)
 			}
 		}
 	}
-	if text := joined(texts, `\n\n`); text != nil {
-		e.raw(`,"instructions":`)
-		e.value(text)
+	if text := jsonbytes.Join(`\n\n`, texts...); text != nil {
+		e.Key("instructions")
+		e.Value(text)
 	}
 }
 
 func (e *requestEncoder) open(kind string) {
-	if e.items++; e.items > 1 {
-		e.raw(`,`)
-	}
-	e.raw(`{"type":"` + kind + `"`)
+	e.Comma()
+	e.Raw(`{"type":"` + kind + `"`)
 }
 
 // message writes what a user or the system said.
 func (e *requestEncoder) message(turn *transform.Turn) {
-	role, system := "user", isSystem(turn)
+	role, system := "user", turn.Role.IsSystem()
 	switch {
 	case system && e.family.OpenAI() && (e.family.Reasons() || turn.Role == transform.RoleDeveloper):
 		role = "developer"
@@ -102,10 +93,10 @@ func (e *requestEncoder) message(turn *transform.Turn) {
 		return
 	}
 	e.open("message")
-	e.member(`,"role":`, role)
-	e.raw(`,"content":`)
+	e.Text("role", role)
+	e.Key("content")
 	e.content(parts)
-	e.raw(`}`)
+	e.Raw(`}`)
 }
 
 // sayable prepares a part for what the client's side says, or reports it.
@@ -146,62 +137,60 @@ func (e *requestEncoder) sendable(m *transform.Media) bool {
 func (e *requestEncoder) content(parts []transform.Part) {
 	if len(parts) == 1 && parts[0].Kind == transform.PartText && !e.marks(&parts[0]) {
 		e.unmarked(&parts[0])
-		e.value(parts[0].Text)
+		e.Value(parts[0].Text)
 		return
 	}
-	e.raw(`[`)
+	e.Raw(`[`)
 	for i := range parts {
-		if i > 0 {
-			e.raw(`,`)
-		}
+		e.Comma()
 		e.part(&parts[i])
 	}
-	e.raw(`]`)
+	e.Raw(`]`)
 }
 
 func (e *requestEncoder) part(part *transform.Part) {
 	m := &part.Media
 	switch part.Kind {
 	case transform.PartText:
-		e.raw(`{"type":"input_text","text":`)
-		e.value(part.Text)
+		e.Raw(`{"type":"input_text","text":`)
+		e.Value(part.Text)
 	case transform.PartImage:
-		e.raw(`{"type":"input_image"`)
+		e.Raw(`{"type":"input_image"`)
 		if m.Data == nil && m.URL == "" {
-			e.member(`,"file_id":`, m.FileID)
+			e.Text("file_id", m.FileID)
 		} else {
-			e.raw(`,"image_url":`)
-			e.dst = openai.AppendSource(e.dst, m)
+			e.Key("image_url")
+			e.Out = openai.AppendSource(e.Out, m)
 		}
 		if m.Detail != "" {
-			e.member(`,"detail":`, m.Detail)
+			e.Text("detail", m.Detail)
 		}
 	case transform.PartFile:
 		e.file(m)
 	}
 	if e.marks(part) {
-		e.raw(`,"prompt_cache_breakpoint":{"mode":"explicit"}`)
+		e.Raw(`,"prompt_cache_breakpoint":{"mode":"explicit"}`)
 	} else {
 		e.unmarked(part)
 	}
-	e.raw(`}`)
+	e.Raw(`}`)
 }
 
 func (e *requestEncoder) file(m *transform.Media) {
-	e.raw(`{"type":"input_file"`)
+	e.Raw(`{"type":"input_file"`)
 	switch {
 	case m.Data != nil:
 		name := m.Name
 		if name == "" {
 			name = "document.pdf" // OpenAI asks for one
 		}
-		e.member(`,"filename":`, name)
-		e.raw(`,"file_data":`)
-		e.dst = openai.AppendSource(e.dst, m)
+		e.Text("filename", name)
+		e.Key("file_data")
+		e.Out = openai.AppendSource(e.Out, m)
 	case m.URL != "":
-		e.member(`,"file_url":`, m.URL)
+		e.Text("file_url", m.URL)
 	default:
-		e.member(`,"file_id":`, m.FileID)
+		e.Text("file_id", m.FileID)
 	}
 }
 
@@ -211,7 +200,5 @@ func (e *requestEncoder) marks(part *transform.Part) bool {
 
 // unmarked reports the mark of a part that was written without it.
 func (e *requestEncoder) unmarked(part *transform.Part) {
-	if part.Cache != nil {
-		e.lost.Drop(part.Cache.At)
-	}
+	e.lost.DropMark(part.Cache)
 }

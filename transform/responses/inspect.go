@@ -135,7 +135,7 @@ func emptyItem(v jsonbytes.Value, begun bool) bool {
 	case kind.Is("message"):
 		return v.Get("content").Len() == 0
 	case kind.Is("reasoning"):
-		return v.Get("summary").Len() == 0 && v.Get("content").Len() == 0 && (begun || nonEmpty(v.Get("encrypted_content")) == nil)
+		return v.Get("summary").Len() == 0 && v.Get("content").Len() == 0 && (begun || !v.Get("encrypted_content").HasText())
 	}
 	return false
 }

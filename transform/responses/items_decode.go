@@ -245,8 +245,8 @@ func (d *requestDecoder) reasoningItem(v jsonbytes.Value, at transform.Path) (er
 			return err
 		}
 	}
-	part.Text = joined(texts, `\n\n`)
-	if nonEmpty(encrypted) != nil {
+	part.Text = jsonbytes.Join(`\n\n`, texts...)
+	if encrypted.HasText() {
 		part.Opaque = unseal(encrypted, id)
 		part.Opaque.At = at.Key("encrypted_content")
 	}
@@ -270,7 +270,7 @@ func (d *requestDecoder) thoughts(texts []transform.Literal, v jsonbytes.Value, 
 			case "type":
 			case "text":
 				said, err := openai.Literal(value, here)
-				if nonEmpty(said) != nil {
+				if said.HasText() {
 					texts = append(texts, said)
 				}
 				return err

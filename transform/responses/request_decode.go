@@ -66,7 +66,7 @@ func (d *requestDecoder) conversation(instructions, input jsonbytes.Value) error
 		if err != nil {
 			return err
 		}
-		if nonEmpty(said) != nil {
+		if said.HasText() {
 			d.r.Turns = append(d.r.Turns, transform.Turn{
 				Role: transform.RoleSystem, At: at, Parts: []transform.Part{{Kind: transform.PartText, Text: said, At: at}},
 			})

@@ -13,13 +13,12 @@ import (
 // requestEncoder writes one request. The same request gives the same bytes:
 // providers cache prompts by their beginning.
 type requestEncoder struct {
-	dst    []byte
+	jsonbytes.Writer
 	r      *transform.Request
 	to     transform.Target
 	family openai.Family
 	lost   *transform.Losses
 
-	items  int
 	custom map[string]bool // the ids of calls to custom tools
 	// thoughts wait for the item that they led to: without it they are refused.
 	thoughts []*transform.Part
@@ -36,44 +35,39 @@ func (Codec) AppendRequest(dst []byte, r *transform.Request, to transform.Target
 	e.rest()
 	e.include()
 	if r.Leftover("store") == nil {
-		e.raw(`,"store":false`) // the default here, other than in any other format, is to keep answers
+		e.Raw(`,"store":false`) // the default here, other than in any other format, is to keep answers
 	}
 	if to.Stream {
-		e.raw(`,"stream":true`)
+		e.Raw(`,"stream":true`)
 	}
-	e.raw(`}`)
-	return e.dst, nil
+	e.Raw(`}`)
+	return e.Out, nil
 }
 
 // AppendCountRequest writes what of a request is counted.
 func (Codec) AppendCountRequest(dst []byte, r *transform.Request, to transform.Target, lost *transform.Losses) ([]byte, error) {
 	e := newRequestEncoder(dst, r, to, lost)
 	e.prompt()
-	e.raw(`}`)
-	return e.dst, nil
+	e.Raw(`}`)
+	return e.Out, nil
 }
 
 func newRequestEncoder(dst []byte, r *transform.Request, to transform.Target, lost *transform.Losses) *requestEncoder {
-	return &requestEncoder{dst: dst, r: r, to: to, family: openai.FamilyOf(to), lost: lost, custom: map[string]bool{}}
+	return &requestEncoder{Writer: jsonbytes.Writer{Out: dst}, r: r, to: to, family: openai.FamilyOf(to), lost: lost, custom: map[string]bool{}}
 }
 
 // prompt writes what the model sees.
 func (e *requestEncoder) prompt() {
-	e.raw(`{"model":`)
-	e.quote(e.to.Model)
+	e.Raw(`{"model":`)
+	e.String(e.to.Model)
 	e.conversation()
 	e.tools()
 	e.text()
 	e.reasoning()
 }
 
-func (e *requestEncoder) raw(s string)                { e.dst = append(e.dst, s...) }
-func (e *requestEncoder) value(v []byte)              { e.dst = append(e.dst, v...) }
-func (e *requestEncoder) quote(s string)              { e.dst = jsonbytes.AppendString(e.dst, s) }
-func (e *requestEncoder) drop(name string)            { e.lost.Drop(e.r.At(name)) }
-func (e *requestEncoder) refuse(name string)          { e.lost.Refuse(e.r.At(name)) }
-func (e *requestEncoder) member(name, v string)       { e.raw(name); e.quote(v) }
-func (e *requestEncoder) number(name string, n int64) { e.raw(name); e.dst = appendInt(e.dst, n) }
+func (e *requestEncoder) drop(name string)   { e.lost.Drop(e.r.At(name)) }
+func (e *requestEncoder) refuse(name string) { e.lost.Refuse(e.r.At(name)) }
 
 // text writes {format, verbosity}.
 func (e *requestEncoder) text() {
@@ -82,19 +76,19 @@ func (e *requestEncoder) text() {
 	if !format && verbosity == nil {
 		return
 	}
-	e.raw(`,"text":{`)
+	e.Raw(`,"text":{`)
 	if format {
-		e.raw(`"format":`)
-		e.dst = appendFormat(e.dst, &e.r.Output)
+		e.Raw(`"format":`)
+		e.Out = appendFormat(e.Out, &e.r.Output)
 	}
 	if verbosity != nil {
 		if format {
-			e.raw(`,`)
+			e.Raw(`,`)
 		}
-		e.raw(`"verbosity":`)
-		e.value(verbosity)
+		e.Raw(`"verbosity":`)
+		e.Value(verbosity)
 	}
-	e.raw(`}`)
+	e.Raw(`}`)
 }
 
 func appendFormat(dst []byte, out *transform.Output) []byte {
@@ -142,17 +136,17 @@ func (e *requestEncoder) reasoning() {
 	if effort == "" && !summary {
 		return
 	}
-	e.raw(`,"reasoning":{`)
+	e.Raw(`,"reasoning":{`)
 	if effort != "" {
-		e.member(`"effort":`, effort)
+		e.Text("effort", effort)
 	}
 	if summary {
 		if effort != "" {
-			e.raw(`,`)
+			e.Raw(`,`)
 		}
-		e.raw(`"summary":"auto"`)
+		e.Raw(`"summary":"auto"`)
 	}
-	e.raw(`}`)
+	e.Raw(`}`)
 }
 
 // samples tells whether the model takes sampling parameters.
@@ -162,7 +156,8 @@ func (e *requestEncoder) sampling() {
 	s := &e.r.Sampling
 	const least = 16 // what OpenAI takes
 	if s.MaxTokens > 0 {
-		e.number(`,"max_output_tokens":`, max(s.MaxTokens, least))
+		e.Key("max_output_tokens")
+		e.Int(max(s.MaxTokens, least))
 	}
 	e.parameter("temperature", s.Temperature, !e.samples(), "1")
 	e.parameter("top_p", s.TopP, !e.samples(), "1")
@@ -183,7 +178,8 @@ func (e *requestEncoder) sampling() {
 			e.drop("top_logprobs")
 		}
 	case e.r.Logprobs && e.r.TopLogprobs > 0:
-		e.number(`,"top_logprobs":`, int64(e.r.TopLogprobs))
+		e.Key("top_logprobs")
+		e.Int(int64(e.r.TopLogprobs))
 	}
 }
 
@@ -193,8 +189,8 @@ func (e *requestEncoder) parameter(name string, v jsonbytes.Value, refused bool,
 	switch {
 	case v == nil:
 	case !refused:
-		e.raw(`,"` + name + `":`)
-		e.value(v)
+		e.Raw(`,"` + name + `":`)
+		e.Value(v)
 	case string(v) != usual:
 		e.drop(name)
 	}
@@ -205,11 +201,11 @@ func (e *requestEncoder) include() {
 	logprobs := e.r.Logprobs && e.samples()
 	switch {
 	case e.family.Reasons() && logprobs:
-		e.raw(`,"include":["reasoning.encrypted_content","message.output_text.logprobs"]`)
+		e.Raw(`,"include":["reasoning.encrypted_content","message.output_text.logprobs"]`)
 	case e.family.Reasons():
-		e.raw(`,"include":["reasoning.encrypted_content"]`)
+		e.Raw(`,"include":["reasoning.encrypted_content"]`)
 	case logprobs:
-		e.raw(`,"include":["message.output_text.logprobs"]`)
+		e.Raw(`,"include":["message.output_text.logprobs"]`)
 	}
 }
 
@@ -222,18 +218,18 @@ func (e *requestEncoder) account() {
 			user = hex.EncodeToString(sum[:])
 		}
 		if e.family.OpenAI() {
-			e.member(`,"safety_identifier":`, user)
+			e.Text("safety_identifier", user)
 			if e.r.Leftover("prompt_cache_key") == nil {
-				e.member(`,"prompt_cache_key":`, user)
+				e.Text("prompt_cache_key", user)
 			}
 		} else {
-			e.member(`,"user":`, user)
+			e.Text("user", user)
 		}
 	}
 	switch tier := e.r.ServiceTier; {
 	case tier == "":
 	case e.family.OpenAI():
-		e.member(`,"service_tier":`, tier)
+		e.Text("service_tier", tier)
 	case tier != "auto" && tier != "default":
 		e.drop("service_tier")
 	}
@@ -253,9 +249,9 @@ func (e *requestEncoder) rest() {
 			e.r.Leave(&m, e.lost)
 			continue
 		}
-		e.raw(`,`)
-		e.quote(m.Name)
-		e.raw(`:`)
-		e.value(m.Value)
+		e.Raw(`,`)
+		e.String(m.Name)
+		e.Raw(`:`)
+		e.Value(m.Value)
 	}
 }

@@ -219,11 +219,11 @@ func (d *outputDecoder) item(v jsonbytes.Value) {
 }
 
 func (d *outputDecoder) content(v jsonbytes.Value) {
-	if said := nonEmpty(v.Get("refusal")); said != nil {
+	if said := v.Get("refusal").NonEmpty(); said != nil {
 		d.parts = append(d.parts, transform.Part{Kind: transform.PartRefusal, Text: said})
 		return
 	}
-	said := nonEmpty(v.Get("text"))
+	said := v.Get("text").NonEmpty()
 	if said == nil {
 		return
 	}
@@ -248,18 +248,18 @@ func readReasoning(v jsonbytes.Value) transform.Part {
 	var texts []transform.Literal
 	for _, list := range [...]jsonbytes.Value{v.Get("summary"), v.Get("content")} {
 		for _, e := range list.Elements() {
-			if said := nonEmpty(e.Get("text")); said != nil {
+			if said := e.Get("text").NonEmpty(); said != nil {
 				texts = append(texts, said)
 			}
 		}
 	}
-	part.Text = joined(texts, `\n\n`)
+	part.Text = jsonbytes.Join(`\n\n`, texts...)
 	part.Opaque = readEncrypted(v)
 	return part
 }
 
 func readEncrypted(v jsonbytes.Value) (o transform.Opaque) {
-	if data := nonEmpty(v.Get("encrypted_content")); data != nil {
+	if data := v.Get("encrypted_content").NonEmpty(); data != nil {
 		o = transform.Opaque{Vendor: transform.VendorOpenAI, Kind: transform.OpaqueRedacted, Data: data}
 		o.ID, _ = v.Get("id").Text()
 	}

@@ -3,7 +3,6 @@ package responses
 import (
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
-	"github.com/caddyllm/llmproxy/transform/openai"
 )
 
 // AppendResponse writes a whole response. Reasoning goes out as summaries, what
@@ -155,7 +154,7 @@ func appendCitations(dst []byte, parts []transform.Part) []byte {
 
 func (w *answerWriter) reasoning(p *transform.Part) {
 	var summary []byte
-	if nonEmpty(p.Text) != nil {
+	if p.Text.HasText() {
 		summary = appendSummary(nil, p.Text[1:len(p.Text)-1])
 	}
 	id := w.begin(prefixOwnReasoning)
@@ -184,8 +183,8 @@ func (w *answerWriter) call(p *transform.Part, last bool) {
 	if p.Opaque.Kind != transform.OpaqueNone {
 		w.signature(&p.Opaque, call.ID)
 	}
-	if !call.Custom && openai.IsCustomTool(w.r, call.Name) {
-		call.Custom, call.Arguments = true, openai.FreeText(call.Arguments)
+	if !call.Custom && w.r.IsCustomTool(call.Name) {
+		call.Custom, call.Arguments = true, transform.FreeText(call.Arguments)
 	}
 	if len(call.Arguments) == 0 && !call.Custom {
 		call.Arguments = []byte("{}")

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 
-	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -25,14 +24,14 @@ func (e *requestEncoder) callOutput(turn *transform.Turn) {
 		kind = "custom_tool_call_output"
 	}
 	e.open(kind)
-	e.member(`,"call_id":`, callID(turn.CallID))
-	e.raw(`,"output":`)
+	e.Text("call_id", callID(turn.CallID))
+	e.Key("output")
 	if len(parts) == 0 {
-		e.raw(`""`)
+		e.Raw(`""`)
 	} else {
 		e.content(parts)
 	}
-	e.raw(`}`)
+	e.Raw(`}`)
 }
 
 // failedResult says in words what this format has no member for.
@@ -88,8 +87,8 @@ func (e *requestEncoder) modelTurn(turn *transform.Turn) {
 // vouchesFor tells whether a part is the encrypted form of the text before it:
 // some clients keep the two apart, and OpenAI wants them in one item.
 func vouchesFor(said, part *transform.Part) bool {
-	return said.Opaque.Kind == transform.OpaqueNone && nonEmpty(said.Text) != nil &&
-		part.Kind == transform.PartReasoning && part.Opaque.Kind != transform.OpaqueNone && nonEmpty(part.Text) == nil
+	return said.Opaque.Kind == transform.OpaqueNone && said.Text.HasText() &&
+		part.Kind == transform.PartReasoning && part.Opaque.Kind != transform.OpaqueNone && !part.Text.HasText()
 }
 
 // thought keeps the reasoning that OpenAI can read until what it led to comes.
@@ -115,15 +114,15 @@ func (e *requestEncoder) writeThoughts() {
 	for _, part := range e.thoughts {
 		e.open("reasoning")
 		if part.Opaque.ID != "" {
-			e.member(`,"id":`, part.Opaque.ID)
+			e.Text("id", part.Opaque.ID)
 		}
-		e.raw(`,"summary":[`)
-		if text := nonEmpty(part.Text); text != nil {
-			e.dst = appendSummary(e.dst, text[1:len(text)-1])
+		e.Raw(`,"summary":[`)
+		if text := part.Text.NonEmpty(); text != nil {
+			e.Out = appendSummary(e.Out, text[1:len(text)-1])
 		}
-		e.raw(`],"encrypted_content":`)
-		e.value(part.Opaque.Data)
-		e.raw(`}`)
+		e.Raw(`],"encrypted_content":`)
+		e.Value(part.Opaque.Data)
+		e.Raw(`}`)
 	}
 	e.thoughts = e.thoughts[:0]
 }
@@ -134,7 +133,7 @@ func (e *requestEncoder) said(parts []transform.Part) {
 	for i := range parts {
 		part := &parts[i]
 		if part.Kind == transform.PartCitation {
-			if nonEmpty(part.Citation.Get("url_citation").Get("url")) == nil {
+			if !part.Citation.Get("url_citation").Get("url").HasText() {
 				e.lost.Drop(part.At)
 			}
 			continue
@@ -143,7 +142,7 @@ func (e *requestEncoder) said(parts []transform.Part) {
 		if part.Opaque.Kind != transform.OpaqueNone {
 			e.lost.Drop(part.Opaque.At)
 		}
-		text := nonEmpty(part.Text)
+		text := part.Text.NonEmpty()
 		if text == nil {
 			continue
 		}
@@ -165,9 +164,9 @@ func (e *requestEncoder) said(parts []transform.Part) {
 	}
 	e.writeThoughts()
 	e.open("message")
-	e.raw(`,"role":"assistant","content":[`)
-	e.value(content)
-	e.raw(`]}`)
+	e.Raw(`,"role":"assistant","content":[`)
+	e.Value(content)
+	e.Raw(`]}`)
 }
 
 func (e *requestEncoder) call(part *transform.Part) {
@@ -183,18 +182,18 @@ func (e *requestEncoder) call(part *transform.Part) {
 	} else {
 		e.open("function_call")
 	}
-	e.member(`,"call_id":`, callID(call.ID))
-	e.member(`,"name":`, call.Name)
+	e.Text("call_id", callID(call.ID))
+	e.Text("name", call.Name)
 	arguments := call.Arguments
 	switch {
 	case call.Custom:
-		e.raw(`,"input":`)
+		e.Key("input")
 	case len(arguments) == 0:
 		arguments = []byte("{}")
 		fallthrough
 	default:
-		e.raw(`,"arguments":`)
+		e.Key("arguments")
 	}
-	e.dst = jsonbytes.AppendBytes(e.dst, arguments)
-	e.raw(`}`)
+	e.Bytes(arguments)
+	e.Raw(`}`)
 }

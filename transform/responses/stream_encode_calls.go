@@ -3,13 +3,12 @@ package responses
 import (
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
-	"github.com/caddyllm/llmproxy/transform/openai"
 )
 
 // isCustom tells whether a call that came as one of a function is one of a
 // custom tool, which the provider's format has no word for.
 func (e *streamEncoder) isCustom(call *transform.ToolCall) bool {
-	return !call.Custom && openai.IsCustomTool(e.r, call.Name)
+	return !call.Custom && e.r.IsCustomTool(call.Name)
 }
 
 // callOfPart finds a call by the part that it is, callOfTool by its number.
@@ -116,7 +115,7 @@ func (e *streamEncoder) release(dst []byte, at int) []byte {
 	wrapped := make(transform.Literal, 0, len(it.text)+2)
 	wrapped = append(append(append(wrapped, '"'), it.text...), '"')
 	it.text = it.text[:0]
-	text := openai.FreeText(wrapped.AppendText(nil))
+	text := transform.FreeText(wrapped.AppendText(nil))
 	if len(text) == 0 {
 		return dst
 	}

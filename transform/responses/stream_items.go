@@ -165,7 +165,7 @@ func (d *streamDecoder) piece(dst []transform.Delta, it *openItem, name []byte, 
 
 // text adds a piece of a content, or the whole if nothing of it came before.
 func (d *streamDecoder) text(dst []transform.Delta, it *openItem, kind transform.DeltaKind, content int64, said jsonbytes.Value, whole bool) []transform.Delta {
-	text := nonEmpty(said)
+	text := said.NonEmpty()
 	if it.done || it.kind == itemCall || (it.kind == itemReasoning) != (kind == transform.DeltaReasoning) || text == nil || whole && it.said.has(content) {
 		return dst
 	}
@@ -184,7 +184,7 @@ func (d *streamDecoder) logprobs(dst []transform.Delta, it *openItem, v jsonbyte
 }
 
 func (d *streamDecoder) arguments(dst []transform.Delta, it *openItem, said jsonbytes.Value, whole bool) []transform.Delta {
-	text := nonEmpty(said)
+	text := said.NonEmpty()
 	if said.Kind() == jsonbytes.Object {
 		text = jsonbytes.AppendBytes(nil, said)
 	}

@@ -16,9 +16,9 @@ func (e *requestEncoder) tools() {
 	written := 0
 	next := func() {
 		if written++; written == 1 {
-			e.raw(`,"tools":[`)
+			e.Raw(`,"tools":[`)
 		} else {
-			e.raw(`,`)
+			e.Raw(`,`)
 		}
 	}
 	for i := range e.r.Tools {
@@ -26,11 +26,9 @@ func (e *requestEncoder) tools() {
 		if narrow && !slices.Contains(choice.Allowed, tool.Name) {
 			continue
 		}
-		if tool.Cache != nil {
-			e.lost.Drop(tool.Cache.At)
-		}
+		e.lost.DropMark(tool.Cache)
 		next()
-		e.dst = appendTool(e.dst, tool)
+		e.Out = appendTool(e.Out, tool)
 	}
 	own := written
 	if options := e.r.Leftover("web_search_options"); options.Kind() == jsonbytes.Object {
@@ -38,7 +36,7 @@ func (e *requestEncoder) tools() {
 		e.webSearch(options)
 	}
 	if written > 0 {
-		e.raw(`]`)
+		e.Raw(`]`)
 	}
 	if own == 0 && (choice.Mode == transform.ToolsRequired || choice.Mode == transform.ToolsNamed) {
 		e.refuse("tool_choice")
@@ -48,15 +46,15 @@ func (e *requestEncoder) tools() {
 		return
 	}
 	if choice.Mode != transform.ToolsUnset {
-		e.raw(`,"tool_choice":`)
+		e.Key("tool_choice")
 		if narrow {
 			choice = &transform.ToolChoice{Mode: choice.Mode, Name: choice.Name}
 		}
-		e.dst = appendToolChoice(e.dst, choice, e.r)
+		e.Out = appendToolChoice(e.Out, choice, e.r)
 	}
 	if e.r.ParallelTools != nil {
-		e.raw(`,"parallel_tool_calls":`)
-		e.dst = strconv.AppendBool(e.dst, *e.r.ParallelTools)
+		e.Key("parallel_tool_calls")
+		e.Bool(*e.r.ParallelTools)
 	}
 }
 
@@ -153,19 +151,19 @@ func appendToolRef(dst []byte, name string, r *transform.Request) []byte {
 // here.
 func (e *requestEncoder) webSearch(options jsonbytes.Value) {
 	at := e.r.At("web_search_options")
-	e.raw(`{"type":"web_search"`)
+	e.Raw(`{"type":"web_search"`)
 	for key, value := range options.Members() {
 		switch name := string(key); name {
 		case "search_context_size":
-			e.raw(`,"search_context_size":`)
-			e.value(value)
+			e.Key("search_context_size")
+			e.Value(value)
 		case "user_location":
 			e.location(value)
 		default:
 			e.lost.Drop(at.Key(name))
 		}
 	}
-	e.raw(`}`)
+	e.Raw(`}`)
 }
 
 func (e *requestEncoder) location(v jsonbytes.Value) {
@@ -175,12 +173,12 @@ func (e *requestEncoder) location(v jsonbytes.Value) {
 	if v.Kind() != jsonbytes.Object {
 		return
 	}
-	e.raw(`,"user_location":{"type":"approximate"`)
+	e.Raw(`,"user_location":{"type":"approximate"`)
 	for _, name := range [...]string{"city", "country", "region", "timezone"} {
 		if value := v.Get(name); value.Kind() == jsonbytes.String {
-			e.raw(`,"` + name + `":`)
-			e.value(value)
+			e.Raw(`,"` + name + `":`)
+			e.Value(value)
 		}
 	}
-	e.raw(`}`)
+	e.Raw(`}`)
 }
