@@ -80,15 +80,15 @@ func (e *encoder) writeToolUse(b *block) {
 	}
 }
 
-// noResult is what the model is told of a call that was never answered.
-const noResult = `,"content":"No result was given for this call.","is_error":true`
-
 func (e *encoder) writeToolResult(b *block) {
 	e.dst = append(e.dst, `{"type":"tool_result","tool_use_id":"`...)
 	e.dst = append(e.dst, b.id...)
 	e.dst = append(e.dst, '"')
 	if b.turn == nil {
-		e.dst = append(e.dst, noResult...)
+		e.key("content")
+		e.dst = append(e.dst, transform.NoResult...)
+		e.key("is_error")
+		e.dst = append(e.dst, "true"...)
 		return
 	}
 	switch {

@@ -165,11 +165,9 @@ func (e *encoder) addResult(turn *transform.Turn) {
 		}
 	}
 	e.lost.Drop(turn.CallAt)
-	h.texts = append(h.texts, block{kind: blockText, text: orphanResult})
+	h.texts = append(h.texts, block{kind: blockText, text: transform.OrphanResult})
 	h.texts = e.userBlocks(h.texts, turn)
 }
-
-var orphanResult = transform.Quote("Result of a tool call that is not part of this conversation:")
 
 // addSystem adds a system turn that is not at the beginning: as a message of
 // its own where the model takes it, which is only directly behind a user

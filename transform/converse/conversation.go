@@ -131,18 +131,16 @@ func (e *encoder) addResult(turn *transform.Turn) {
 		}
 	}
 	e.lost.Drop(turn.CallAt)
-	h.texts = append(h.texts, block{kind: blockText, text: orphanResult})
+	h.texts = append(h.texts, block{kind: blockText, text: transform.OrphanResult})
 	h.texts = e.userBlocks(h.texts, turn)
 }
 
 // What stands in where the format demands something and the client has nothing.
 var (
-	orphanResult = transform.Quote("Result of a tool call that is not part of this conversation:")
 	emptyOpening = transform.Quote(".")
 	goOn         = transform.Quote("Continue.")
 	attachment   = transform.Quote("A document is attached.")
 	noOutput     = transform.Quote("The tool gave no output.")
-	noResult     = transform.Quote("No result was given for this call.")
 	callFailed   = transform.Quote("The call failed.")
 )
 
@@ -152,7 +150,7 @@ func (e *encoder) closeUser() {
 	h := &e.history
 	for i := range h.pending {
 		if c := &h.pending[i]; !c.answered {
-			h.results = append(h.results, block{kind: blockToolResult, id: c.id, failed: true, content: []block{{text: noResult}}})
+			h.results = append(h.results, block{kind: blockToolResult, id: c.id, failed: true, content: []block{{text: transform.NoResult}}})
 		}
 	}
 	h.pending = h.pending[:0]
