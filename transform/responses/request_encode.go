@@ -244,12 +244,10 @@ func (e *requestEncoder) account() {
 func (e *requestEncoder) rest() {
 	for _, m := range e.r.Rest {
 		switch m.Name {
-		case "metadata", "store", "truncation", "moderation", "max_tool_calls", "context_management",
-			"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
-			"previous_response_id", "conversation", "prompt":
 		case "verbosity", "web_search_options":
 			continue // written elsewhere
-		default:
+		}
+		if !knows(m) {
 			e.r.Leave(&m, e.lost)
 			continue
 		}
