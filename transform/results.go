@@ -39,6 +39,7 @@ type pairing struct {
 	steps []step
 	calls []pairedCall
 	byID  map[string]queue
+	next  int // no call of the latest step before it waits for a result
 	// fates are what becomes of the turns, made when the first is not to stay.
 	fates []fate
 }
@@ -112,6 +113,13 @@ func (p *pairing) add(turn *Turn) {
 func (p *pairing) result(i int, behind bool, lost *Losses) {
 	turn := &p.turns[i]
 	q, ok := p.byID[turn.CallID]
+	if !ok && turn.CallID == "" {
+		if c := p.waiting(); c != nil {
+			c.result, turn.CallID = i, c.call.ID
+			p.wrong = p.wrong || !behind
+			return
+		}
+	}
 	if !ok {
 		if !p.partial {
 			lost.Drop(turn.CallAt)
@@ -133,6 +141,20 @@ func (p *pairing) result(i int, behind bool, lost *Losses) {
 		lost.Drop(turn.At)
 	}
 	p.decide(i, goes)
+}
+
+// waiting is the first call of the latest step that has no result: what a
+// result without an id answers. Nil: there is none.
+func (p *pairing) waiting() *pairedCall {
+	if len(p.steps) == 0 {
+		return nil
+	}
+	for p.next = max(p.next, p.first()); p.next < len(p.calls); p.next++ {
+		if c := &p.calls[p.next]; c.result == 0 {
+			return c
+		}
+	}
+	return nil
 }
 
 func (p *pairing) decide(i int, f fate) {

@@ -92,6 +92,8 @@ func TestPairResults(t *testing.T) {
 		"behind what the user says":            {"u a:x,y t:x=1 u t:y=2 a", "u a:x,y t:x=1 t:y=2 u a", ""},
 		"behind what the system says":          {"u a:x s t:x=1 a", "u a:x t:x=1 s a", ""},
 		"behind the next step":                 {"u a:x u a:y t:y=2 t:x=1 u", "u a:x t:x=1 u a:y t:y=2 u", ""},
+		"results without an id":                {"u a:x,y t:=1 t:=2 t:=3 u", "u a:x,y t:x=1 t:y=2 orphan=\"3\" u", "/4/id"},
+		"calls and results without an id":      {"u a:x t:x=1 a:y t:=2 u", "u a:x t:x=1 a:y t:y=2 u", ""},
 		"nothing at all":                       {"", "", ""},
 		"only results":                         {"t:x=1 t:x=1", "orphan=\"1\" orphan=\"1\"", "/0/id /1/id"},
 		"a result that answers an unshown one": {"a:x t:x=1 t:z=2 u", "a:x t:x=1 orphan=\"2\" u", "/2/id"},
