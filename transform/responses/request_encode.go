@@ -78,6 +78,10 @@ func (e *requestEncoder) number(name string, n int64) { e.raw(name); e.dst = app
 // text writes {format, verbosity}.
 func (e *requestEncoder) text() {
 	verbosity := e.r.Leftover("verbosity")
+	if !verbosity.Empty() && verbosity.Kind() != jsonbytes.String {
+		e.drop("verbosity")
+		verbosity = nil
+	}
 	format := e.r.Output.Kind == transform.OutputJSON || e.r.Output.Kind == transform.OutputSchema
 	if !format && verbosity == nil {
 		return
@@ -243,8 +247,7 @@ func (e *requestEncoder) account() {
 // Chat Completions.
 func (e *requestEncoder) rest() {
 	for _, m := range e.r.Rest {
-		switch m.Name {
-		case "verbosity", "web_search_options":
+		if m.Name == "verbosity" || m.Name == "web_search_options" && (m.Value.Empty() || m.Value.Kind() == jsonbytes.Object) {
 			continue // written elsewhere
 		}
 		if !knows(m) {

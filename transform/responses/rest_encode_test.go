@@ -29,6 +29,9 @@ func TestMembersOfOtherFormatsAreNotMistakenForOwn(t *testing.T) {
 		{"conversation", `7`, false},
 		{"prompt", `{"id":"pmpt_1"}`, true},
 		{"prompt", `"Once upon"`, false},
+		{"verbosity", `"low"`, true},
+		{"verbosity", `3`, false},
+		{"web_search_options", `true`, false},
 		{"container", `{"skills":[]}`, false},
 		{"speed", `"fast"`, false},
 	} {
