@@ -29,6 +29,7 @@ func (c *call) decode() error {
 	if d.chat != nil {
 		d.chat.Model, d.chat.Stream = c.routing.model, c.routing.stream
 		c.recall(d.chat)
+		d.chat.PairResults(&d.lost)
 	}
 	c.decoded = d
 	return nil

@@ -7,19 +7,24 @@ import (
 
 // limitCacheMarks takes out the marks that the API would refuse.
 func (e *encoder) limitCacheMarks() {
-	var marks []blocks.Mark
-	for i := range e.tools {
-		if t := &e.tools[i]; t.cache != nil {
-			marks = append(marks, &t.cache)
-		}
-	}
 	elsewhere := 0
 	for _, m := range e.rest {
 		if m.Name == "cache_control" {
 			elsewhere++
 		}
 	}
-	blocks.LimitMarks(e.Marks(marks), elsewhere, true, e.lost)
+	blocks.LimitMarks(e.cacheMarks(), elsewhere, true, e.lost)
+}
+
+// cacheMarks are the marks in the order of the prompt: tools, system, messages.
+func (e *encoder) cacheMarks() []blocks.Mark {
+	var marks []blocks.Mark
+	for i := range e.tools {
+		if t := &e.tools[i]; t.cache != nil {
+			marks = append(marks, &t.cache)
+		}
+	}
+	return e.Marks(marks)
 }
 
 // writeCacheMark writes a mark as a member, nothing if there is none.

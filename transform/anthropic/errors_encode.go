@@ -73,7 +73,7 @@ func messageOfError(e *transform.Error) string {
 		message = "the request failed" // SDKs print the whole body without one
 	}
 	if e.Kind == transform.ErrContextLength && !strings.Contains(strings.ToLower(message), tooLong) {
-		return tooLong + ": " + message
+		return tooLong + ": " + overrun(message) + message
 	}
 	return message
 }

@@ -26,6 +26,8 @@ func (e *encoder) takeRest(m transform.Member) bool {
 	switch m.Name {
 	case "cache_control", "context_management":
 		return e.forward(m, kind == jsonbytes.Object)
+	case "prompt_cache_key":
+		return e.cacheByItself(m.Value)
 	case "container":
 		return e.forward(m, kind == jsonbytes.Object || kind == jsonbytes.String)
 	case "inference_geo", "speed":
@@ -51,6 +53,17 @@ func (e *encoder) takeRest(m transform.Member) bool {
 		return string(m.Value) == "false"
 	}
 	return false
+}
+
+// cacheByItself asks the API to cache the prompt, as a client of OpenAI's
+// formats expects that names a cache, unless something says where to cache.
+// https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+func (e *encoder) cacheByItself(key jsonbytes.Value) bool {
+	if key.Kind() != jsonbytes.String || e.cloud || e.to.Vendor != transform.VendorAnthropic ||
+		!e.r.Leftover("cache_control").Empty() || len(e.cacheMarks()) > 0 {
+		return false
+	}
+	return e.forward(transform.Member{Name: "cache_control", Value: jsonbytes.Value(`{"type":"ephemeral"}`)}, true)
 }
 
 // forward sends a member as it is, if it can be.

@@ -181,3 +181,22 @@ func TestTheWholeBodyHasOneOrder(t *testing.T) {
 		`"stop_sequences":["x"],"service_tier":"auto","metadata":{"user_id":"u"},"speed":"fast"}`)
 	wantLosses(t, &lost)
 }
+
+func TestANamedCacheIsKeptByTheAPIItself(t *testing.T) {
+	named := func(turns ...transform.Turn) *transform.Request {
+		r := conversation(turns...)
+		r.Rest = []transform.Member{{Name: "prompt_cache_key", Value: jsonbytes.Value(`"k"`)}}
+		return r
+	}
+	body, lost := encode(t, "claude-sonnet-4-5", named(user("hi")))
+	wantText(t, "unmarked", body.Get("cache_control"), `{"type":"ephemeral"}`)
+	wantLosses(t, lost)
+
+	body, lost = encode(t, "claude-sonnet-4-5", named(with(user("hi"), marked(textPart("mark"), ""))))
+	wantText(t, "marked", body.Get("cache_control"), ``)
+	wantLosses(t, lost, "/prompt_cache_key")
+
+	body, lost = encodeWith(t, Codec{Cloud: true}, "claude-sonnet-4-5", named(user("hi")))
+	wantText(t, "in a cloud", body.Get("cache_control"), ``)
+	wantLosses(t, lost, "/prompt_cache_key")
+}

@@ -123,7 +123,9 @@ func (e *streamEncoder) begin(dst []byte, d *transform.Delta) []byte {
 	dst = append(dst, `,"type":"message","role":"assistant","model":`...)
 	dst = jsonbytes.AppendString(dst, model)
 	dst = append(dst, `,"content":[],"stop_reason":null,"stop_sequence":null,"stop_details":null,"container":null,"usage":`...)
-	dst = appendUsage(dst, e.usage, tier)
+	start := e.usage
+	start.Output, start.Reasoning = 0, 0 // clients may add what the end says
+	dst = appendUsage(dst, start, tier)
 	dst = append(dst, closeDelta...)
 	return append(dst, pingEvent...)
 }

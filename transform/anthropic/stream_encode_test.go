@@ -335,3 +335,15 @@ func TestAnswers(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestTheStartOfAStreamCountsNoOutput(t *testing.T) {
+	e := Codec{}.NewStreamEncoder(nil)
+	start := transform.Delta{Kind: transform.DeltaStart, Usage: usage.Tokens{Input: 9, Output: 56, Reasoning: 50}}
+	first := string(e.Append(nil, &start))
+	if !strings.Contains(first, `"input_tokens":9,`) || !strings.Contains(first, `"output_tokens":0,"output_tokens_details":null`) {
+		t.Errorf("the start is %s", first)
+	}
+	if last := string(e.AppendEnd(nil)); !strings.Contains(last, `"output_tokens":56,"output_tokens_details":{"thinking_tokens":50}`) {
+		t.Errorf("the end is %s", last)
+	}
+}

@@ -43,11 +43,8 @@ type Block[M any] struct {
 	Cache *transform.CacheMark
 }
 
-// What a model is told where a client says nothing.
-var (
-	noResult   = transform.Quote("No result was given for this call.")
-	callFailed = transform.Quote("The call failed.")
-)
+// callFailed is what a model is told of a call of which the client says no more.
+var callFailed = transform.Quote("The call failed.")
 
 // systemBlocks appends the blocks of a system turn, one for each text.
 func (c *Conversation[M]) systemBlocks(dst []Block[M], turn *transform.Turn) []Block[M] {

@@ -167,11 +167,9 @@ func (c *Conversation[M]) addResult(turn *transform.Turn) {
 		}
 	}
 	c.lost.Drop(turn.CallAt)
-	c.texts = append(c.texts, Block[M]{Text: orphanResult})
+	c.texts = append(c.texts, Block[M]{Text: transform.OrphanResult})
 	c.texts = c.userBlocks(c.texts, turn)
 }
-
-var orphanResult = transform.Quote("Result of a tool call that is not part of this conversation:")
 
 // addSystem adds a system turn that is not at the beginning: as a message of
 // its own where that is possible, or else as text of the next user message.
@@ -210,7 +208,7 @@ func (c *Conversation[M]) closeUser() {
 	for i := range c.pending {
 		if waiting := &c.pending[i]; !waiting.answered {
 			c.results = append(c.results, Block[M]{
-				Kind: ToolResult, ID: waiting.id, Failed: true, Content: []Block[M]{{Text: noResult}},
+				Kind: ToolResult, ID: waiting.id, Failed: true, Content: []Block[M]{{Text: transform.NoResult}},
 			})
 		}
 	}

@@ -32,10 +32,8 @@ func (b *batch) add(id, name string) {
 
 // take is the call that a result answers, nil if there is none.
 func (b *batch) take(id, name string) *waiting {
-	if id != "" {
-		if call := b.first(b.byID, id); call != nil {
-			return call
-		}
+	if _, known := b.byID[id]; known && id != "" {
+		return b.first(b.byID, id) // sent again, it is not another call's
 	}
 	return b.first(b.byName, name)
 }

@@ -13,7 +13,7 @@ type family struct {
 	openAI      bool
 	reasoning   bool // thinks: no sampling parameters, no stop
 	sampling    bool // allows some of them nevertheless while it does not think
-	search      bool // a search model: no temperature
+	search      bool // a search model: no temperature, but web_search_options
 	breakpoints bool // takes prompt_cache_breakpoint
 	// efforts it knows, from the least to the most, by their place in efforts
 	least, most int
@@ -39,7 +39,7 @@ func familyOf(to transform.Target) family {
 	}
 	f := family{openAI: true}
 	name := to.Model[strings.LastIndexByte(to.Model, '/')+1:]
-	f.search = strings.Contains(name, "-search-preview")
+	f.search = strings.Contains(name, "-search-")
 	if len(name) > 1 && name[0] == 'o' && name[1] >= '1' && name[1] <= '9' {
 		f.reasoning, f.least, f.most = true, effortLow, effortHigh
 		return f

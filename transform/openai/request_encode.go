@@ -98,7 +98,7 @@ func (e *requestEncoder) account() {
 // rest writes the members that only this format, or this provider, has.
 func (e *requestEncoder) rest() {
 	for _, m := range e.r.Rest {
-		if !e.knows(m.Name) || !e.takes(m.Name) {
+		if !e.knows(m.Name) || !fits(m) || !e.takes(m.Name) {
 			e.r.Leave(&m, e.lost)
 		} else if e.begin(m.Name) {
 			e.Value(m.Value)
@@ -111,7 +111,9 @@ func (e *requestEncoder) knows(name string) bool {
 	switch name {
 	case "logit_bias":
 		return !e.family.reasoning
-	case "metadata", "store", "prediction", "verbosity", "modalities", "audio", "moderation", "web_search_options",
+	case "web_search_options":
+		return e.keeps(name) && (e.family.search || !e.family.openAI) // other models of OpenAI's refuse it
+	case "metadata", "store", "prediction", "verbosity", "modalities", "audio", "moderation",
 		"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention":
 		return e.keeps(name)
 	case "previous_response_id", "conversation", "prompt", "cachedContent", "cached_content", "mcp_servers", "container":

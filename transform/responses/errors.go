@@ -14,13 +14,16 @@ import (
 // documented and has the object error too, as OpenAI sends it: only at that do
 // its SDKs throw. The second, response.failed, is the end that Codex waits for.
 
-// unknownNumber is the sequence_number of an error in a stream that was passed
-// on uncounted. Numbers must rise, and clients may hold them in 32 bits.
-const unknownNumber = math.MaxInt32
+// lastNumber is the last sequence_number of a stream that was passed on
+// uncounted. Numbers must rise, and clients may hold them in 32 bits.
+const lastNumber = math.MaxInt32
 
-// AppendStreamError writes an error as the last event of a stream.
+// AppendStreamError writes an error as the last events of a stream. Of the
+// response that failed it tells no more than how: the stream was not read.
 func (Codec) AppendStreamError(dst []byte, e *transform.Error, requestID string) []byte {
-	return appendErrorEvent(dst, e, requestID, unknownNumber)
+	dst = appendErrorEvent(dst, e, requestID, lastNumber-1)
+	end := streamEncoder{envelope: newEnvelope("", "", "", 0, nil), number: lastNumber}
+	return end.response(dst, "response.failed", ending{status: failed, err: e}, nil)
 }
 
 func appendErrorEvent(dst []byte, e *transform.Error, requestID string, number int64) []byte {

@@ -72,6 +72,10 @@ func (e *requestEncoder) refuse(name string) { e.lost.Refuse(e.r.At(name)) }
 // text writes {format, verbosity}.
 func (e *requestEncoder) text() {
 	verbosity := e.r.Leftover("verbosity")
+	if !verbosity.Empty() && verbosity.Kind() != jsonbytes.String {
+		e.drop("verbosity")
+		verbosity = nil
+	}
 	format := e.r.Output.Kind == transform.OutputJSON || e.r.Output.Kind == transform.OutputSchema
 	if !format && verbosity == nil {
 		return
@@ -239,13 +243,10 @@ func (e *requestEncoder) account() {
 // Chat Completions.
 func (e *requestEncoder) rest() {
 	for _, m := range e.r.Rest {
-		switch m.Name {
-		case "metadata", "store", "truncation", "moderation", "max_tool_calls", "context_management",
-			"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
-			"previous_response_id", "conversation", "prompt":
-		case "verbosity", "web_search_options":
+		if m.Name == "verbosity" || m.Name == "web_search_options" && (m.Value.Empty() || m.Value.Kind() == jsonbytes.Object) {
 			continue // written elsewhere
-		default:
+		}
+		if !knows(m) {
 			e.r.Leave(&m, e.lost)
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 	"github.com/caddyllm/llmproxy/transform/openai"
 	"github.com/caddyllm/llmproxy/usage"
@@ -223,10 +224,17 @@ func TestErrorsAreOpenAIs(t *testing.T) {
 	if e := (Codec{}).DecodeError(400, []byte(`{"error":{"message":"m","code":"model_not_found"}}`)); e.Kind != transform.ErrNotFound {
 		t.Errorf("%+v", e)
 	}
-	want := "event: error\ndata: {\"type\":\"error\",\"sequence_number\":2147483647,\"code\":\"rate_limit_exceeded\",\"message\":\"m\",\"param\":null," +
+	want := "event: error\ndata: {\"type\":\"error\",\"sequence_number\":2147483646,\"code\":\"rate_limit_exceeded\",\"message\":\"m\",\"param\":null," +
 		"\"error\":{\"message\":\"m\",\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"rate_limit_exceeded\"}}\n\n"
-	if got := string(Codec{}.AppendStreamError(nil, e, "")); got != want {
-		t.Errorf("%q", got)
+	got, ok := strings.CutPrefix(string(Codec{}.AppendStreamError(nil, e, "")), want+"event: response.failed\ndata: ")
+	if !ok {
+		t.Fatalf("%q", got)
+	}
+	event := jsonbytes.Parse([]byte(strings.TrimSpace(got)))
+	response := event.Get("response")
+	if !event.Get("type").Is("response.failed") || string(event.Get("sequence_number")) != "2147483647" || !response.Get("status").Is("failed") ||
+		string(response.Get("error")) != `{"code":"rate_limit_exceeded","message":"m"}` || string(response.Get("output")) != "[]" {
+		t.Errorf("%s", got)
 	}
 }
 
