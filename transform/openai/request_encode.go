@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
@@ -107,7 +108,7 @@ func (e *requestEncoder) account() {
 // rest writes the members that only this format, or this provider, has.
 func (e *requestEncoder) rest() {
 	for _, m := range e.r.Rest {
-		if !e.knows(m.Name) || !e.takes(m.Name) {
+		if !e.knows(m.Name) || !e.takes(m.Name) || m.Offered && e.family.openAI && !strings.Contains(e.to.Model, "search") {
 			e.r.Leave(&m, e.lost)
 		} else if e.begin(m.Name) {
 			e.value(m.Value)
