@@ -33,11 +33,26 @@ func onlyText(modalities jsonbytes.Value) bool {
 	return true
 }
 
+// Spares tells whether the model can do without a tool that a provider would
+// run: it has tools of the client's, and is not told to call any.
+func (r *Request) Spares() bool {
+	return len(r.Tools) > 0 && r.ToolChoice.Mode != ToolsRequired && r.ToolChoice.Mode != ToolsNamed
+}
+
 // Leave reports a member that an encoder has no place for.
 func (r *Request) Leave(m *Member, lost *Losses) {
-	if m.Essential() {
+	if m.Essential() && !(m.Offered && r.Spares()) {
 		lost.Refuse(r.At(m.Name))
 	} else {
 		lost.Drop(r.At(m.Name))
+	}
+}
+
+// LeaveNamed does the same for the member of that name, if there is one.
+func (r *Request) LeaveNamed(name string, lost *Losses) {
+	for i := range r.Rest {
+		if r.Rest[i].Name == name {
+			r.Leave(&r.Rest[i], lost)
+		}
 	}
 }

@@ -43,6 +43,9 @@ type Request struct {
 type Member struct {
 	Name  string
 	Value jsonbytes.Value
+	// Offered tells that it stands for a tool of a list, which the model may call
+	// or not: see [Request.Spares].
+	Offered bool
 }
 
 // Role says who speaks in a turn.
@@ -205,6 +208,9 @@ type Tool struct {
 	// Anthropic's do anyway.
 	Eager bool
 	Cache *CacheMark
+	// Namespace and Plain are what the client calls the tool where its format puts
+	// tools into namespaces: Name is made of both. Empty: the client knows Name.
+	Namespace, Plain string
 	// At is where the object that holds the name stood in the client's request,
 	// SchemaAt where the schema did, for loss reports.
 	At, SchemaAt Path

@@ -28,6 +28,8 @@ type requestDecoder struct {
 	// search is what became of the web search tool that stood at searchAt.
 	search   jsonbytes.Value
 	searchAt transform.Path
+	// hosted are the tools that only Anthropic runs.
+	hosted []transform.Path
 	// format tells that output_config has a format, which wins over output_format.
 	format bool
 }
@@ -79,7 +81,14 @@ func (d *requestDecoder) settle() {
 			d.lost.Refuse(d.searchAt)
 		} else {
 			r.Say("web_search_options", d.searchAt)
-			d.rest("web_search_options", d.search)
+			r.Rest = append(r.Rest, transform.Member{Name: "web_search_options", Value: d.search, Offered: true})
+		}
+	}
+	for _, at := range d.hosted {
+		if r.Spares() {
+			d.lost.Drop(at)
+		} else {
+			d.lost.Refuse(at)
 		}
 	}
 	settleReasoning(r)

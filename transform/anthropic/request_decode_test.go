@@ -148,8 +148,18 @@ func TestDecodeTools(t *testing.T) {
 		"str_replace_based_edit_tool text_editor_20250728 /tools/3 cached5m", "memory memory_20250818 /tools/4 cached"})
 	wantText(t, "description", r.Tools[0].Description, `"D"`)
 	wantText(t, "search", r.Leftover("web_search_options"), `{"user_location":{"type":"approximate","approximate":{"city":"K\u00f6ln","country":"DE"}}}`)
-	wantLosses(t, lost, "/tools/0/input_examples", "/tools/1/defer_loading", "/tools/3/max_characters", "!/tools/5", "!/tools/6", "!/tools/7",
-		"/tools/8/max_uses", "/tools/8/user_location/street", "!/tools/9")
+	wantLosses(t, lost, "/tools/0/input_examples", "/tools/1/defer_loading", "/tools/3/max_characters", "!/tools/5",
+		"/tools/8/max_uses", "/tools/8/user_location/street", "!/tools/9", "/tools/6", "/tools/7")
+}
+
+func TestToolsThatOnlyAnthropicRuns(t *testing.T) {
+	const fetch, own = `{"type":"web_fetch_20250910","name":"web_fetch"}`, `{"name":"f","input_schema":{"type":"object"}}`
+	_, lost := decode(t, ask(`,"tools":[`+own+`,`+fetch+`]`))
+	wantLosses(t, lost, "/tools/1")
+	_, lost = decode(t, ask(`,"tools":[`+fetch+`]`))
+	wantLosses(t, lost, "!/tools/0")
+	_, lost = decode(t, ask(`,"tools":[`+own+`,`+fetch+`],"tool_choice":{"type":"any"}`))
+	wantLosses(t, lost, "!/tools/1")
 }
 
 func TestSearchWithoutAToolBeforeItTakesNoMark(t *testing.T) {

@@ -43,7 +43,11 @@ func (d *requestDecoder) tool(v jsonbytes.Value, at transform.Path) error {
 		known.Type, known.At = kind, at
 		return d.clientTool(known, v)
 	}
-	d.lost.Refuse(at)
+	if strings.HasPrefix(kind, "computer_") {
+		d.lost.Refuse(at) // the client runs it, and counts on it
+	} else {
+		d.hosted = append(d.hosted, at)
+	}
 	return nil
 }
 

@@ -16,7 +16,7 @@ func (e *encoder) addWebSearch() {
 	}
 	at := e.r.At("web_search_options")
 	if e.cloud || e.declared(webSearch) {
-		e.lost.Refuse(at)
+		e.r.LeaveNamed("web_search_options", e.lost)
 		return
 	}
 	tool := tool{name: webSearch, raw: []byte(`{"type":"web_search_20250305","name":"web_search"`)}

@@ -17,9 +17,10 @@ type requestDecoder struct {
 	// gather a stream return each of its pieces as a content of its own.
 	open bool
 
-	mime, schema field // responseMimeType, and the schema beside it
-	legacy       bool  // the schema is Google's own, not JSON Schema
-	searches     bool  // web_search_options were put into the rest
+	mime, schema field            // responseMimeType, and the schema beside it
+	legacy       bool             // the schema is Google's own, not JSON Schema
+	searches     bool             // web_search_options were put into the rest
+	hosted       []transform.Path // tools that only Google runs
 	// invocations is includeServerSideToolInvocations, which Google wants beside
 	// its search, where the encoder asks for it.
 	invocations field
@@ -56,6 +57,13 @@ func (d *requestDecoder) request(v jsonbytes.Value, at *transform.Path) error {
 	}
 	if err := d.output(); err != nil {
 		return err
+	}
+	for _, at := range d.hosted {
+		if d.r.Spares() {
+			d.lost.Drop(at)
+		} else {
+			d.lost.Refuse(at)
+		}
 	}
 	if d.invocations.value != nil && !d.searches {
 		d.lost.Drop(d.invocations.at)

@@ -228,7 +228,7 @@ func TestClientTools(t *testing.T) {
 	r, lost := decode(t, ask(`,"tools":[{"functionDeclarations":[
 		{"name":"f","description":"does f","parameters":{"type":"OBJECT","properties":{"a":{"type":"STRING","nullable":true}}},"response":{"type":"STRING"},"behavior":"BLOCKING"},
 		{"name":"g","parametersJsonSchema":{"type":"object"},"parameters":{}},{"name":"h"}]},
-		{"google_search":{"timeRangeFilter":{}}},{"googleSearchRetrieval":{}},{"codeExecution":{}},{"urlContext":{}},{"unheardOf":{}}]`))
+		{"google_search":{"timeRangeFilter":{}}},{"googleSearchRetrieval":{}},{"codeExecution":{}},{"urlContext":{}},{"unheardOf":{}},{"computerUse":{}}]`))
 	want := []string{`f "does f" {"type":"object","properties":{"a":{"type":["string","null"]}}}`, `g  {"type":"object"}`, `h  `}
 	for i, tool := range r.Tools {
 		if got := tool.Name + " " + string(tool.Description) + " " + string(tool.Schema); got != want[i] {
@@ -242,7 +242,11 @@ func TestClientTools(t *testing.T) {
 		t.Errorf("at %s", at)
 	}
 	sameLosses(t, lost, "/tools/0/functionDeclarations/0/response /tools/0/functionDeclarations/0/behavior /tools/0/functionDeclarations/1/parameters "+
-		"/tools/1/google_search/timeRangeFilter /tools/3/codeExecution /tools/4/urlContext /tools/5/unheardOf", "/tools/3/codeExecution /tools/4/urlContext /tools/5/unheardOf")
+		"/tools/1/google_search/timeRangeFilter /tools/6/computerUse /tools/3/codeExecution /tools/4/urlContext /tools/5/unheardOf", "/tools/6/computerUse")
+	for _, alone := range []string{`,"tools":[{"codeExecution":{}}]`, `,"tools":[{"codeExecution":{}},{"functionDeclarations":[{"name":"f"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY"}}`} {
+		_, lost := decode(t, ask(alone))
+		sameLosses(t, lost, "/tools/0/codeExecution", "/tools/0/codeExecution")
+	}
 }
 
 func TestClientToolConfig(t *testing.T) {

@@ -13,8 +13,10 @@ func (d *requestDecoder) tool(_ int, v jsonbytes.Value, at *transform.Path) erro
 			return f.each(d.declaration)
 		case "googleSearch", "googleSearchRetrieval":
 			return d.search(f)
-		default: // codeExecution, urlContext, retrieval and the like run at Google only
+		case "computerUse": // the client runs it, and counts on it
 			d.lost.Refuse(f.at)
+		default: // codeExecution, urlContext, retrieval and the like run at Google only
+			d.hosted = append(d.hosted, f.at)
 		}
 		return nil
 	})
@@ -25,7 +27,7 @@ func (d *requestDecoder) search(f *field) error {
 	if !d.searches {
 		d.searches = true
 		d.r.Say("web_search_options", f.at)
-		d.r.Rest = append(d.r.Rest, transform.Member{Name: "web_search_options", Value: jsonbytes.Value("{}")})
+		d.r.Rest = append(d.r.Rest, transform.Member{Name: "web_search_options", Value: jsonbytes.Value("{}"), Offered: true})
 	}
 	return members(f.value, &f.at, func(f *field) error {
 		d.lost.Drop(f.at)

@@ -251,12 +251,21 @@ func TestAppendWritesToolsAndChoices(t *testing.T) {
 	}
 	root := transform.Path{}
 	r.Tools[2].At = root.Key("h")
+	r.Tools[2].Description = quote("D")
+	r.Tools[2].Grammar = []byte(`{"type":"grammar","grammar":{"syntax":"lark","definition":"x"}}`)
 	body, lost = encode(t, r, compatible)
-	if strings.Contains(body, `"g"`) || !strings.Contains(body, `"tool_choice":"required"`) || !slices.Equal(lost.Refused, []string{"/h"}) {
+	if strings.Contains(body, `"g"`) || !strings.Contains(body, `"tool_choice":"required"`) || len(lost.Refused) > 0 {
 		t.Error("others are given the allowed tools only:", body, lost.Refused)
+	}
+	emulated := `{"type":"function","function":{"name":"h","description":"D\n\nThe input must follow this lark grammar:\nx","parameters":{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}}}`
+	if !strings.Contains(body, emulated) || !slices.Contains(lost.Dropped, "/h/format") {
+		t.Error("a custom tool becomes a function:", body, lost.Dropped)
 	}
 	r.ToolChoice = transform.ToolChoice{Mode: transform.ToolsNamed, Name: "h"}
 	if body, _ = encode(t, r, openAI); !strings.Contains(body, `"tool_choice":{"type":"custom","custom":{"name":"h"}}`) {
+		t.Error(body)
+	}
+	if body, _ = encode(t, r, compatible); !strings.Contains(body, `"tool_choice":{"type":"function","function":{"name":"h"}}`) {
 		t.Error(body)
 	}
 }

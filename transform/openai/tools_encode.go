@@ -22,12 +22,11 @@ func (e *requestEncoder) tools() {
 	written := 0
 	for i := range e.r.Tools {
 		tool := &e.r.Tools[i]
-		switch {
-		case allowed != nil && !allowed[tool.Name]:
+		if allowed != nil && !allowed[tool.Name] {
 			continue
-		case tool.Custom && !e.family.openAI:
-			e.lost.Refuse(tool.At)
-			continue
+		}
+		if tool.Custom && !e.family.openAI {
+			tool = e.emulated(tool)
 		}
 		if written++; written == 1 {
 			e.Raw(`,"tools":[`)
@@ -135,11 +134,11 @@ func (e *requestEncoder) toolChoice() {
 	e.Raw(`]}}`)
 }
 
-// customTools are the names of the tools that take free text.
+// customTools are the names of the tools that are sent as custom ones.
 func (e *requestEncoder) customTools() map[string]bool {
 	custom := make(map[string]bool)
 	for i := range e.r.Tools {
-		if e.r.Tools[i].Custom {
+		if e.r.Tools[i].Custom && e.family.openAI {
 			custom[e.r.Tools[i].Name] = true
 		}
 	}

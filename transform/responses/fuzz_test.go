@@ -13,6 +13,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add(rich)
 	f.Add(ask(thinkItem, sayItem, thinkItem, callItem, outputItem, customItem))
 	f.Add(ask(sealedItem(transform.Opaque{Vendor: transform.VendorGoogle, Kind: transform.OpaqueSignature, ID: "c1", Data: lit("g")}, ""), callItem, `{"id":"x"}`))
+	f.Add(`{"model":"m","input":[{"type":"additional_tools","tools":[{"type":"namespace","name":"n","description":"d","tools":[{"type":"function","name":"f"}]}]},{"role":"user","content":"x"},{"type":"function_call","call_id":"c","namespace":"n","name":"f"}],"tools":[{"type":"tool_search"}],"tool_choice":{"type":"function","namespace":"n","name":"f"}}`)
 	f.Add(`{"model":"m","input":"x","tool_choice":{"type":"custom","name":"n"},"tools":[{"type":"custom","name":"n","format":{"type":"x"}},{"type":"web_search","user_location":{}}],"text":{"format":{"type":"json_object"}},"user":"u","store":true}`)
 	targets := []transform.Target{toThinker, toTalker, toOther, {Model: "c", Vendor: transform.VendorAnthropic, Stream: true}}
 	f.Fuzz(func(t *testing.T, body string) {

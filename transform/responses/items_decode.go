@@ -36,6 +36,10 @@ func (d *requestDecoder) item(v jsonbytes.Value, at transform.Path) error {
 	case "web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call", "mcp_list_tools", "mcp_call":
 		// What OpenAI's own tools did; what came of it stands in the messages.
 		d.lost.Drop(at)
+	case "additional_tools": // read before the conversation: see settleTools
+	case "configuration_update", "tool_search_call", "tool_search_output", "program", "program_output":
+		// How it was set up and how it found its tools; those are read already.
+		d.lost.Drop(at)
 	default:
 		// References, compactions and calls of other kinds hold a part of the
 		// conversation that nobody else can read. What was thought can be missed.
@@ -133,6 +137,7 @@ func (d *requestDecoder) call(v jsonbytes.Value, at transform.Path, custom bool)
 	part := transform.Part{Kind: transform.PartToolCall, At: at}
 	call := &part.Call
 	call.Custom = custom
+	space := ""
 	arguments := "arguments"
 	if custom {
 		arguments = "input"
@@ -147,6 +152,8 @@ func (d *requestDecoder) call(v jsonbytes.Value, at transform.Path, custom bool)
 			call.ID, err = openai.Text(value, here)
 		case name == "name":
 			call.Name, err = openai.Text(value, here)
+		case name == "namespace":
+			space, err = openai.Text(value, here)
 		case name == arguments:
 			if call.Arguments = openai.Arguments(value); call.Arguments == nil {
 				err = openai.WrongType(here, "a string", value)
@@ -166,6 +173,7 @@ func (d *requestDecoder) call(v jsonbytes.Value, at transform.Path, custom bool)
 	case call.Name:
 		return openai.Missing(at.Key("name"))
 	}
+	call.Name = d.names.of(space, call.Name)
 	d.tools[call.ID] = call.Name
 	turn := d.step(at, false)
 	turn.Parts = append(turn.Parts, part)

@@ -121,7 +121,7 @@ func encryptedContent(o *transform.Opaque, id []byte) transform.Literal {
 }
 
 // appendCall writes a call, of a function or of a custom tool.
-func appendCall(dst []byte, id []byte, status string, call *transform.ToolCall, arguments []byte) []byte {
+func appendCall(dst []byte, id []byte, status, namespace string, call *transform.ToolCall, arguments []byte) []byte {
 	dst = append(dst, `{"id":`...)
 	dst = append(dst, id...)
 	if call.Custom {
@@ -134,6 +134,10 @@ func appendCall(dst []byte, id []byte, status string, call *transform.ToolCall, 
 	dst = jsonbytes.AppendString(dst, call.ID)
 	dst = append(dst, `,"name":`...)
 	dst = jsonbytes.AppendString(dst, call.Name)
+	if namespace != "" {
+		dst = append(dst, `,"namespace":`...)
+		dst = jsonbytes.AppendString(dst, namespace)
+	}
 	if call.Custom {
 		dst = append(dst, `,"input":"`...)
 	} else {

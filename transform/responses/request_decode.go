@@ -16,7 +16,9 @@ type requestDecoder struct {
 	tools    map[string]string
 	safetyID bool // safety_identifier was given, which wins over user
 	options  int  // how many web searches became web_search_options
-	stored   bool // a part of the conversation lies with OpenAI
+	names    toolNames
+	hosted   []transform.Path // tools that only OpenAI runs
+	stored   bool             // a part of the conversation lies with OpenAI
 }
 
 // DecodeRequest reads a Responses request. Top-level members that this format
@@ -28,7 +30,7 @@ func (Codec) DecodeRequest(body []byte, lost *transform.Losses) (*transform.Requ
 	if root.Kind() != jsonbytes.Object {
 		return nil, &transform.Error{Kind: transform.ErrBadRequest, Code: openai.CodeInvalidType, Message: "The body must be a JSON object."}
 	}
-	var input, instructions jsonbytes.Value
+	var input, instructions, choice jsonbytes.Value
 	for key, value := range root.Members() {
 		name := string(key)
 		switch {
@@ -37,6 +39,8 @@ func (Codec) DecodeRequest(body []byte, lost *transform.Losses) (*transform.Requ
 			input = value
 		case name == "instructions":
 			instructions = value
+		case name == "tool_choice":
+			choice = value
 		default:
 			if err := d.member(name, value, d.root.Key(name)); err != nil {
 				return nil, err
@@ -45,6 +49,9 @@ func (Codec) DecodeRequest(body []byte, lost *transform.Losses) (*transform.Requ
 	}
 	if d.r.Model == "" {
 		return nil, openai.Missing(d.root.Key("model"))
+	}
+	if err := d.settleTools(input, choice); err != nil {
+		return nil, err
 	}
 	if err := d.conversation(instructions, input); err != nil {
 		return nil, err
@@ -108,8 +115,6 @@ func (d *requestDecoder) member(name string, v jsonbytes.Value, at transform.Pat
 		r.Model, err = openai.Text(v, at)
 	case "tools":
 		err = d.readTools(v, at)
-	case "tool_choice":
-		err = d.toolChoice(v, at)
 	case "parallel_tool_calls":
 		var parallel bool
 		parallel, err = openai.Boolean(v, at)

@@ -197,7 +197,8 @@ func (w *answerWriter) call(p *transform.Part, last bool) {
 		status = w.last
 	}
 	arguments := jsonbytes.AppendBytes(nil, call.Arguments)
-	w.dst = appendCall(w.dst, w.begin(prefix), status, &call, arguments[1:len(arguments)-1])
+	namespace := rename(w.r, &call)
+	w.dst = appendCall(w.dst, w.begin(prefix), status, namespace, &call, arguments[1:len(arguments)-1])
 }
 
 // image writes a picture as OpenAI's own tool gives it.

@@ -70,7 +70,9 @@ type item struct {
 	parts  []byte // those that are done; in the end the whole item
 	opaque transform.Opaque
 	call   transform.ToolCall
-	held   bool // the arguments, which can only be unwrapped as a whole
+	// namespace is where the client's tool of that name is.
+	namespace string
+	held      bool // the arguments, which can only be unwrapped as a whole
 }
 
 type partKind uint8
@@ -215,7 +217,7 @@ func (e *streamEncoder) appendItem(dst []byte, at int, status string) []byte {
 	case itemReasoning:
 		return appendReasoning(dst, it.id, it.parts, &it.opaque)
 	}
-	return appendCall(dst, it.id, status, &it.call, it.text)
+	return appendCall(dst, it.id, status, it.namespace, &it.call, it.text)
 }
 
 // closeItem ends an item, and keeps it for the last event.

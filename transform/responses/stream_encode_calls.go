@@ -48,6 +48,7 @@ func (e *streamEncoder) toolStart(dst []byte, d *transform.Delta) []byte {
 	whole := call.Arguments
 	call.Arguments = nil
 	call.Custom = call.Custom || it.held
+	it.namespace = rename(e.r, &call)
 	it.call = call
 	prefix := prefixCall
 	if call.Custom {

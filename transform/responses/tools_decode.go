@@ -35,8 +35,16 @@ func (d *requestDecoder) tool(v jsonbytes.Value, at transform.Path) error {
 		return d.ownTool(v, at, word == "custom")
 	case "web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11":
 		return d.webSearch(v, at)
+	case "namespace":
+		if d.names.space == nil {
+			return d.namespace(v, at)
+		}
 	}
-	d.lost.Refuse(at) // run by OpenAI, or part of its models
+	if clientRuns(word) {
+		d.lost.Refuse(at) // a part of OpenAI's models
+	} else {
+		d.hosted = append(d.hosted, at)
+	}
 	return nil
 }
 
@@ -86,7 +94,7 @@ func (d *requestDecoder) ownTool(v jsonbytes.Value, at transform.Path, custom bo
 		strict := true
 		tool.Strict = &strict
 	}
-	d.r.Tools = append(d.r.Tools, tool)
+	d.declare(&tool)
 	return nil
 }
 
@@ -199,7 +207,7 @@ func (d *requestDecoder) webSearch(v jsonbytes.Value, at transform.Path) error {
 		return nil
 	})
 	d.r.Say("web_search_options", at)
-	d.r.Rest = append(d.r.Rest, transform.Member{Name: "web_search_options", Value: append(options, '}')})
+	d.r.Rest = append(d.r.Rest, transform.Member{Name: "web_search_options", Value: append(options, '}'), Offered: true})
 	return err
 }
 
@@ -235,8 +243,7 @@ func (d *requestDecoder) toolChoice(v jsonbytes.Value, at transform.Path) (err e
 	case kind.Kind() != jsonbytes.String:
 		return openai.WrongType(at.Key("type"), "a string", kind)
 	default: // a tool of OpenAI's
-		d.lost.Refuse(at)
-		return openai.Object(v, at)
+		return d.hostedChoice(v, at)
 	}
 }
 
@@ -252,13 +259,16 @@ func toolMode(v jsonbytes.Value, at transform.Path) (transform.ToolMode, error) 
 	return transform.ToolsUnset, openai.BadRequest(openai.CodeInvalidValue, at, "must be auto, none, required or name a tool.")
 }
 
-// toolName reads {type, name}.
+// toolName reads {type, name, namespace}.
 func (d *requestDecoder) toolName(v jsonbytes.Value, at transform.Path) (name string, err error) {
+	var space string
 	err = d.eachMember(v, at, func(key string, value jsonbytes.Value, here transform.Path) (err error) {
 		switch key {
 		case "type":
 		case "name":
 			name, err = openai.Text(value, here)
+		case "namespace":
+			space, err = openai.Text(value, here)
 		default:
 			d.lost.Drop(here)
 		}
@@ -267,7 +277,7 @@ func (d *requestDecoder) toolName(v jsonbytes.Value, at transform.Path) (name st
 	if err == nil && name == "" {
 		err = openai.Missing(at.Key("name"))
 	}
-	return name, err
+	return d.names.of(space, name), err
 }
 
 func (d *requestDecoder) allowedTools(v jsonbytes.Value, at transform.Path) error {
@@ -299,7 +309,7 @@ func (d *requestDecoder) allowed(v jsonbytes.Value, at transform.Path) error {
 	for i, e := range v.Elements() {
 		here := at.Index(i)
 		if kind := e.Get("type"); !kind.Is("function") && !kind.Is("custom") {
-			d.lost.Refuse(here)
+			d.hosted = append(d.hosted, here)
 			continue
 		}
 		name, err := d.toolName(e, here)

@@ -31,6 +31,9 @@ func (e *requestEncoder) tools() {
 		e.Out = appendTool(e.Out, tool)
 	}
 	own := written
+	if searches(e.r, choice) {
+		own++
+	}
 	if options := e.r.Leftover("web_search_options"); options.Kind() == jsonbytes.Object {
 		next()
 		e.webSearch(options)
@@ -117,6 +120,9 @@ func appendToolChoice(dst []byte, choice *transform.ToolChoice, r *transform.Req
 	case transform.ToolsRequired:
 		mode = "required"
 	case transform.ToolsNamed:
+		if searches(r, choice) {
+			return append(dst, `{"type":"web_search"}`...)
+		}
 		return appendToolRef(dst, choice.Name, r)
 	}
 	if choice.Allowed == nil || choice.Mode == transform.ToolsNone {
