@@ -1,9 +1,6 @@
 package transform
 
 import (
-	"crypto/rand"
-	"strings"
-
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/usage"
 )
@@ -29,10 +26,6 @@ type Choice struct {
 	// Logprobs are in Chat Completions' form; nil: none.
 	Logprobs jsonbytes.Value
 }
-
-// NewCallID invents the id of a call that has none. Clients tell by it which call
-// a result is of, so it must be like no other of the conversation.
-func NewCallID() string { return "call_" + strings.ToLower(rand.Text()[:24]) }
 
 // Finish is why an answer ended.
 type Finish uint8

@@ -60,6 +60,19 @@ func (e *Error) HTTPStatus() int {
 	return kindStatus[e.Kind]
 }
 
+// KnownStatus is the status for clients who know the usual ones only: Anthropic's
+// 529 becomes 503, and what is no error status, such as the 200 of an answer that
+// failed later, the kind's own.
+func (e *Error) KnownStatus() int {
+	switch {
+	case e.Status == 529:
+		return http.StatusServiceUnavailable
+	case e.Status >= 400 && e.Status <= 599:
+		return e.Status
+	}
+	return kindStatus[e.Kind]
+}
+
 // Class is a word for the error that is safe to count and log: its code, or
 // its kind where a provider gave no code or one of its own.
 func (e *Error) Class() string {

@@ -34,6 +34,22 @@ func (p *Path) Pointer() string {
 	return p.parent.Pointer() + "/" + token
 }
 
+// Field spells the place as OpenAI and Google do: messages[0].content[1].type.
+func (p *Path) Field() string {
+	var out strings.Builder
+	for token := range strings.SplitSeq(strings.TrimPrefix(p.Pointer(), "/"), "/") {
+		switch {
+		case token != "" && strings.Trim(token, "0123456789") == "":
+			out.WriteString("[" + token + "]")
+		case out.Len() > 0:
+			out.WriteString("." + token)
+		default:
+			out.WriteString(token)
+		}
+	}
+	return out.String()
+}
+
 // Losses is the report of what a translation could not carry. Its zero value
 // is ready.
 type Losses struct {

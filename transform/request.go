@@ -1,7 +1,10 @@
 package transform
 
 import (
+	"encoding/base64"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 )
@@ -152,6 +155,18 @@ type Media struct {
 
 	// NameAt and DetailAt are where those two stood, for loss reports.
 	NameAt, DetailAt Path
+}
+
+// PlainText is the text that a file of text holds, nil if it is none.
+func (m *Media) PlainText() Literal {
+	if len(m.Data) == 0 || !strings.HasPrefix(m.Type, "text/") && m.Type != "application/json" {
+		return nil
+	}
+	text, err := base64.StdEncoding.AppendDecode(nil, m.Data)
+	if err != nil || !utf8.Valid(text) {
+		return nil
+	}
+	return jsonbytes.AppendBytes(nil, text)
 }
 
 // Opaque is a piece of an answer that only its vendor can read.

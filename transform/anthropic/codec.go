@@ -10,7 +10,6 @@ package anthropic
 
 import (
 	"bytes"
-	"math/rand/v2"
 
 	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyllm/llmproxy/transform"
@@ -62,19 +61,6 @@ func (Codec) Foreign(body []byte) bool {
 
 var unsignedMarks = [...][]byte{
 	[]byte(`"signature":""`), []byte(`"signature": ""`), []byte(`"encrypted_index":""`), []byte(`"encrypted_index": ""`),
-}
-
-const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-// newID makes an id for what a provider left without one. It identifies, it
-// does not protect: no request ever carries one that we made.
-func newID(prefix string) string {
-	id := make([]byte, 0, len(prefix)+24)
-	id = append(id, prefix...)
-	for range 24 {
-		id = append(id, idLetters[rand.IntN(len(idLetters))])
-	}
-	return string(id)
 }
 
 // Interface guards

@@ -35,7 +35,7 @@ func messageID(id string) string {
 	const prefix = "msg_"
 	switch {
 	case id == "":
-		return newID(prefix)
+		return transform.NewID(prefix)
 	case strings.HasPrefix(id, prefix):
 		return id
 	}
@@ -136,7 +136,7 @@ func withID(o *transform.Opaque, id string) transform.Opaque {
 func appendCallStart(dst []byte, call *transform.ToolCall) []byte {
 	id := call.ID
 	if id == "" {
-		id = newID("toolu_")
+		id = transform.NewID("toolu_")
 	}
 	dst = append(dst, `{"type":"tool_use","id":`...)
 	dst = jsonbytes.AppendString(dst, id)

@@ -1,9 +1,7 @@
 package cohere
 
 import (
-	"encoding/base64"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
@@ -23,23 +21,14 @@ func (e *encoder) place(part *transform.Part) bool {
 			m.Detail = ""
 		}
 		return len(m.Data) > 0 && m.Type != "" || isURL(m.URL)
-	case part.Kind != transform.PartFile || len(m.Data) == 0 || !isText(m.Type):
-		return false
+	case part.Kind == transform.PartFile:
+		part.Text = m.PlainText()
 	}
-	text, err := base64.StdEncoding.AppendDecode(nil, m.Data)
-	if err != nil || !utf8.Valid(text) {
-		return false
-	}
-	part.Text = jsonbytes.AppendBytes(nil, text)
-	return true
+	return part.Text != nil
 }
 
 func isURL(url string) bool {
 	return strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")
-}
-
-func isText(mime string) bool {
-	return strings.HasPrefix(mime, "text/") || mime == "application/json"
 }
 
 func (e *encoder) image(m *transform.Media) {

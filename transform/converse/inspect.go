@@ -2,54 +2,28 @@ package converse
 
 import "github.com/caddyllm/llmproxy/transform"
 
-// No client speaks this format, so that nothing of it is passed on unread: the
-// inspectors need not be faster than the decoders.
-
 // InspectResponse finds usage and stop reason in a whole answer.
 func (c Codec) InspectResponse(body []byte) (transform.Summary, error) {
 	a, err := c.DecodeResponse(body)
 	if err != nil {
 		return transform.Summary{}, err
 	}
-	return transform.Summary{Usage: a.Usage, Finish: a.Choices[0].Finish}, nil
+	return a.Summary(), nil
 }
 
-// NewStreamInspector watches a stream.
+// NewStreamInspector watches a stream. No client speaks this format, so that
+// nothing of it is passed on unread, and the inspector need not be fast.
 func (c Codec) NewStreamInspector() transform.StreamInspector {
-	return &streamInspector{decoder: streamDecoder{vendor: c.vendor()}}
+	return streamInspector{transform.InspectDecoding(c.NewStreamDecoder())}
 }
 
-type streamInspector struct {
-	decoder streamDecoder
-	deltas  []transform.Delta
-	summary transform.Summary
-}
+type streamInspector struct{ transform.StreamInspector }
 
-// Inspect looks at one event.
-func (s *streamInspector) Inspect(name, data []byte) (transform.Sign, error) {
-	var err error
-	s.deltas, err = s.decoder.Decode(s.deltas[:0], name, data)
-	if err != nil {
-		return transform.Sign{}, err
+// Inspect looks at one event. Those of unknown kinds have content.
+func (s streamInspector) Inspect(name, data []byte) (transform.Sign, error) {
+	sign, err := s.StreamInspector.Inspect(name, data)
+	if err == nil && sign.Err == nil && !isEvent(name) {
+		sign.Content = true
 	}
-	sign := transform.Sign{Content: !isEvent(name)}
-	for i := range s.deltas {
-		delta := &s.deltas[i]
-		sign.Content = sign.Content || delta.Content()
-		switch delta.Kind {
-		case transform.DeltaUsage:
-			s.summary.Usage = delta.Usage
-		case transform.DeltaFinish:
-			s.summary.Finish = delta.Finish
-		case transform.DeltaError:
-			return transform.Sign{Err: delta.Err}, nil
-		}
-	}
-	return sign, nil
+	return sign, err
 }
-
-// Summary is what was found so far.
-func (s *streamInspector) Summary() transform.Summary { return s.summary }
-
-// Ended tells whether the stream has reached its end.
-func (s *streamInspector) Ended() bool { return s.decoder.Ended() }

@@ -10,17 +10,8 @@ import (
 )
 
 // Status is the HTTP status with which clients of this format are told of the
-// error. Anthropic's 529 is unknown to Google's SDKs and becomes 503; what is no
-// error status becomes the kind's own.
-func (Codec) Status(e *transform.Error) int {
-	switch {
-	case e.Status == 529:
-		return http.StatusServiceUnavailable
-	case e.Status >= 400 && e.Status <= 599:
-		return e.Status
-	}
-	return (&transform.Error{Kind: e.Kind}).HTTPStatus()
-}
+// error.
+func (Codec) Status(e *transform.Error) int { return e.KnownStatus() }
 
 // statusWord is Google's word for an HTTP status. Several share one; the
 // provider's own word is kept if it is one of these.

@@ -8,24 +8,8 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// fieldOf spells a place as Google does: contents[0].parts[1].text.
-func fieldOf(at transform.Path) string {
-	var out strings.Builder
-	for token := range strings.SplitSeq(strings.TrimPrefix(at.Pointer(), "/"), "/") {
-		switch {
-		case token != "" && strings.Trim(token, "0123456789") == "":
-			out.WriteString("[" + token + "]")
-		case out.Len() > 0:
-			out.WriteString("." + token)
-		default:
-			out.WriteString(token)
-		}
-	}
-	return out.String()
-}
-
 func badRequest(at transform.Path, what string) *transform.Error {
-	name := fieldOf(at)
+	name := at.Field()
 	message := name + " " + what
 	if name == "" {
 		message = "the body " + what

@@ -1,11 +1,8 @@
 package ollama
 
 import (
-	"encoding/base64"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
@@ -94,15 +91,11 @@ func (e *encoder) place(part *transform.Part) bool {
 			e.lost.Drop(part.Media.DetailAt)
 		}
 		return true
-	case part.Kind != transform.PartFile || !strings.HasPrefix(mime, "text/") && mime != "application/json":
+	case part.Kind != transform.PartFile:
 		return false
 	}
-	text, err := base64.StdEncoding.AppendDecode(nil, m.Data)
-	if err != nil || !utf8.Valid(text) {
-		return false
-	}
-	part.Kind, part.Text = transform.PartText, jsonbytes.AppendBytes(nil, text)
-	return true
+	part.Kind, part.Text = transform.PartText, m.PlainText()
+	return part.Text != nil
 }
 
 // content writes the texts of a message as one, and its images.

@@ -2,6 +2,8 @@ package openai
 
 import "crypto/sha256"
 
+const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
 // callID is an id as the provider wants it. One of another form becomes one
 // that only depends on it, so that calls and their results still meet, and the
 // same conversation gives the same bytes. The way back is not needed: what the

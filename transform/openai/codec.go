@@ -3,7 +3,6 @@
 package openai
 
 import (
-	"math/rand/v2"
 	"strconv"
 
 	"github.com/caddyllm/llmproxy/transform"
@@ -22,19 +21,6 @@ func (c Codec) Format() transform.Format {
 		return c.Profile.Format
 	}
 	return transform.OpenAIChat
-}
-
-const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-// newID makes an id for what a provider left without one. It identifies, it
-// does not protect: no request ever carries one that we made.
-func newID(prefix string) string {
-	id := make([]byte, 0, len(prefix)+24)
-	id = append(id, prefix...)
-	for range 24 {
-		id = append(id, idLetters[rand.IntN(len(idLetters))])
-	}
-	return string(id)
 }
 
 func appendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }

@@ -4,7 +4,7 @@ package openai
 func (e *requestEncoder) effort() {
 	wish, budget := e.r.Reasoning.Effort, e.r.Reasoning.Budget
 	if wish == "" && budget > 0 {
-		wish = effortOfBudget(budget, e.r.Sampling.MaxTokens)
+		wish = EffortOfBudget(budget, e.r.Sampling.MaxTokens)
 	} else if wish != "" {
 		budget = 0
 	}
@@ -48,7 +48,7 @@ func (e *requestEncoder) effortName(wish string) string {
 	if word, ok := e.p.Efforts[wish]; ok {
 		return word
 	}
-	return e.family.effort(wish)
+	return e.family.Effort(wish)
 }
 
 func (e *requestEncoder) nestedEffort(wish string, budget int64) {
@@ -72,9 +72,9 @@ func onOff(is bool, on, off string) string {
 	return off
 }
 
-// effortOfBudget turns a number of tokens to think with into a word: by its
+// EffortOfBudget turns a number of tokens to think with into a word: by its
 // part of the whole answer if that is known.
-func effortOfBudget(budget, most int64) string {
+func EffortOfBudget(budget, most int64) string {
 	low, medium := int64(1024), int64(8192)
 	if most > 0 {
 		low, medium = most/4, most/10*6

@@ -17,7 +17,7 @@ func (Codec) DecodeEmbeddingRequest(body []byte, lost *transform.Losses) (*trans
 	var root transform.Path
 	v := jsonbytes.Parse(body)
 	if v.Kind() != jsonbytes.Object {
-		return nil, &transform.Error{Kind: transform.ErrBadRequest, Code: codeInvalidType, Message: "The body must be a JSON object."}
+		return nil, &transform.Error{Kind: transform.ErrBadRequest, Code: CodeInvalidType, Message: "The body must be a JSON object."}
 	}
 	r := new(transform.EmbeddingRequest)
 	for key, value := range v.Members() {
@@ -27,16 +27,16 @@ func (Codec) DecodeEmbeddingRequest(body []byte, lost *transform.Losses) (*trans
 		switch {
 		case value.IsNull():
 		case name == "model":
-			r.Model, err = text(value, at)
+			r.Model, err = Text(value, at)
 		case name == "input":
 			r.Inputs, err = inputs(value, at)
 		case name == "dimensions":
-			r.Dimensions, err = positive(value, at)
+			r.Dimensions, err = Positive(value, at)
 		case name == "encoding_format" && value.Is("base64"):
 			r.Base64 = true
 		case name == "encoding_format" && value.Is("float"):
 		case name == "encoding_format":
-			err = badRequest(codeInvalidValue, at, "must be float or base64.")
+			err = BadRequest(CodeInvalidValue, at, "must be float or base64.")
 		case name == "user":
 			lost.Drop(at)
 		default:
@@ -48,9 +48,9 @@ func (Codec) DecodeEmbeddingRequest(body []byte, lost *transform.Losses) (*trans
 	}
 	switch {
 	case r.Model == "":
-		return nil, missing(root.Key("model"))
+		return nil, Missing(root.Key("model"))
 	case v.Get("input").Empty():
-		return nil, missing(root.Key("input"))
+		return nil, Missing(root.Key("input"))
 	}
 	return r, nil
 }
@@ -63,16 +63,16 @@ func inputs(v jsonbytes.Value, at transform.Path) ([]transform.Literal, error) {
 		var list []transform.Literal
 		for i, e := range v.Elements() {
 			if e.Kind() != jsonbytes.String {
-				return nil, badRequest(codeInvalidType, at.Index(i), "must be a string: token numbers are of use to the model's own vendor only.")
+				return nil, BadRequest(CodeInvalidType, at.Index(i), "must be a string: token numbers are of use to the model's own vendor only.")
 			}
 			list = append(list, e)
 		}
 		if len(list) == 0 {
-			return nil, badRequest(codeEmptyArray, at, "must hold at least one text.")
+			return nil, BadRequest(CodeEmptyArray, at, "must hold at least one text.")
 		}
 		return list, nil
 	}
-	return nil, wrongType(at, "a string or an array of strings", v)
+	return nil, WrongType(at, "a string or an array of strings", v)
 }
 
 // AppendEmbeddingRequest writes the body of /v1/embeddings.

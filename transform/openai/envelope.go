@@ -65,10 +65,10 @@ func openEnvelope(data []byte) (e envelope, err error) {
 
 // counts reads the usage: where it belongs, or where Groq has it too.
 func (e *envelope) counts() usage.Tokens {
-	if t := readUsage(e.usage); t.Known {
+	if t := ReadUsage(e.usage); t.Known {
 		return t
 	}
-	return readUsage(e.groq.Get("usage"))
+	return ReadUsage(e.groq.Get("usage"))
 }
 
 // sources are what Perplexity lists beside its choices: {title, url} or, in

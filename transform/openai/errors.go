@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"net/http"
 	"strings"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
@@ -32,18 +31,7 @@ var kindWords = [...]words{
 }
 
 // Status is the HTTP status with which a client of this format is answered.
-// Anthropic's 529 is unknown to OpenAI's SDKs and becomes 503; what is no
-// error status, such as the 200 of an answer that failed later, becomes the
-// kind's own.
-func (Codec) Status(e *transform.Error) int {
-	switch {
-	case e.Status == 529:
-		return http.StatusServiceUnavailable
-	case e.Status >= 400 && e.Status <= 599:
-		return e.Status
-	}
-	return (&transform.Error{Kind: e.Kind}).HTTPStatus()
-}
+func (Codec) Status(e *transform.Error) int { return e.KnownStatus() }
 
 // IsError tells whether a body is an error as clients of this format read it:
 // an object whose member error is an object. SDKs show nothing of any other.

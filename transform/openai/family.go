@@ -7,9 +7,9 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// family is what OpenAI's API refuses of one model. The zero value refuses
+// Family is what OpenAI's API refuses of one model. The zero value refuses
 // nothing: other providers of this format ignore what they do not know.
-type family struct {
+type Family struct {
 	openAI      bool
 	reasoning   bool // thinks: no sampling parameters, no stop
 	sampling    bool // allows some of them nevertheless while it does not think
@@ -33,11 +33,11 @@ const (
 )
 
 // familyOf goes by the model's name, of which families have a prefix each.
-func familyOf(to transform.Target) family {
+func familyOf(to transform.Target) Family {
 	if to.Vendor != transform.VendorOpenAI {
-		return family{}
+		return Family{}
 	}
-	f := family{openAI: true}
+	f := Family{openAI: true}
 	name := to.Model[strings.LastIndexByte(to.Model, '/')+1:]
 	f.search = strings.Contains(name, "-search-")
 	if len(name) > 1 && name[0] == 'o' && name[1] >= '1' && name[1] <= '9' {
@@ -81,8 +81,32 @@ func version(s string) (major, minor int) {
 	return min(major, 99), min(minor, 99)
 }
 
-// effort is the nearest that the model knows, empty if it knows none at all.
-func (f *family) effort(wish string) string {
+// FamilyOf goes by the model's name, with or without a vendor before it as
+// Amazon has it.
+func FamilyOf(to transform.Target) Family {
+	if at := strings.LastIndex(to.Model, "openai."); at >= 0 {
+		to.Model = to.Model[at+len("openai."):]
+	}
+	return familyOf(to)
+}
+
+// OpenAI tells whether the API is OpenAI's own.
+func (f *Family) OpenAI() bool { return f.openAI }
+
+// Reasons tells whether the model thinks.
+func (f *Family) Reasons() bool { return f.reasoning }
+
+// Samples tells whether the model takes sampling parameters while it thinks
+// with that effort.
+func (f *Family) Samples(effort string) bool {
+	return !f.reasoning || f.sampling && effort == "none"
+}
+
+// Breakpoints tells whether the model takes prompt_cache_breakpoint.
+func (f *Family) Breakpoints() bool { return f.breakpoints }
+
+// Effort is the nearest that the model knows, empty if it knows none at all.
+func (f *Family) Effort(wish string) string {
 	if !f.openAI || wish == "" {
 		return wish
 	}

@@ -20,7 +20,7 @@ func (Codec) InspectResponse(body []byte) (transform.Summary, error) {
 	found := transform.Summary{Usage: e.counts()}
 	for _, v := range e.choices.Elements() {
 		if !found.Usage.Known {
-			found.Usage = readUsage(v.Get("usage"))
+			found.Usage = ReadUsage(v.Get("usage"))
 		}
 		reason, _ := readFinish(v.Get("finish_reason"))
 		found.Finish = finishOf(reason, v.Get("message").Get("tool_calls").Len() > 0)
@@ -193,7 +193,7 @@ func (s *streamInspector) choice(sign *transform.Sign, i int, v jsonbytes.Value)
 		case "finish_reason":
 			finish = value.NonEmpty()
 		case "usage":
-			if counts := readUsage(value); counts.Known && !s.found.Usage.Known {
+			if counts := ReadUsage(value); counts.Known && !s.found.Usage.Known {
 				s.found.Usage = counts
 			}
 		}

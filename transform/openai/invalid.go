@@ -2,7 +2,6 @@ package openai
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
@@ -10,40 +9,26 @@ import (
 
 // Codes of errors that are the client's fault, in OpenAI's words.
 const (
-	codeInvalidType  = "invalid_type"
-	codeInvalidValue = "invalid_value"
-	codeMissing      = "missing_required_parameter"
-	codeEmptyArray   = "empty_array"
+	CodeInvalidType  = "invalid_type"
+	CodeInvalidValue = "invalid_value"
+	CodeMissing      = "missing_required_parameter"
+	CodeEmptyArray   = "empty_array"
 )
 
-// param spells a place as OpenAI does: messages[0].content[1].type.
-func param(at transform.Path) string {
-	var out strings.Builder
-	for token := range strings.SplitSeq(strings.TrimPrefix(at.Pointer(), "/"), "/") {
-		switch {
-		case token != "" && strings.Trim(token, "0123456789") == "":
-			out.WriteString("[" + token + "]")
-		case out.Len() > 0:
-			out.WriteString("." + token)
-		default:
-			out.WriteString(token)
-		}
-	}
-	return out.String()
-}
-
-func badRequest(code string, at transform.Path, what string) *transform.Error {
-	name := param(at)
+// BadRequest names a place as OpenAI does and says what is wrong with it.
+func BadRequest(code string, at transform.Path, what string) *transform.Error {
+	name := at.Field()
 	return &transform.Error{Kind: transform.ErrBadRequest, Code: code, Param: name, Message: "'" + name + "' " + what}
 }
 
-// wrongType says what a member must be; want is such as "a string".
-func wrongType(at transform.Path, want string, got jsonbytes.Value) error {
-	return badRequest(codeInvalidType, at, "must be "+want+", not "+kindName(got)+".")
+// WrongType says what a member must be; want is such as "a string".
+func WrongType(at transform.Path, want string, got jsonbytes.Value) error {
+	return BadRequest(CodeInvalidType, at, "must be "+want+", not "+kindName(got)+".")
 }
 
-func missing(at transform.Path) error {
-	return badRequest(codeMissing, at, "is missing: it must be given.")
+// Missing says that a member must be given.
+func Missing(at transform.Path) error {
+	return BadRequest(CodeMissing, at, "is missing: it must be given.")
 }
 
 func kindName(v jsonbytes.Value) string {
@@ -91,48 +76,53 @@ func unique(v jsonbytes.Value, at transform.Path) error {
 	return err
 }
 
-// object returns an error unless v is an object whose keys are unique.
-func object(v jsonbytes.Value, at transform.Path) error {
+// Object returns an error unless v is an object whose keys are unique.
+func Object(v jsonbytes.Value, at transform.Path) error {
 	if v.Kind() != jsonbytes.Object {
-		return wrongType(at, "an object", v)
+		return WrongType(at, "an object", v)
 	}
 	return unique(v, at)
 }
 
-func text(v jsonbytes.Value, at transform.Path) (string, error) {
+// Text reads a string.
+func Text(v jsonbytes.Value, at transform.Path) (string, error) {
 	s, ok := v.Text()
 	if !ok {
-		return "", wrongType(at, "a string", v)
+		return "", WrongType(at, "a string", v)
 	}
 	return s, nil
 }
 
-func literal(v jsonbytes.Value, at transform.Path) (transform.Literal, error) {
+// Literal reads a string as it is spelled.
+func Literal(v jsonbytes.Value, at transform.Path) (transform.Literal, error) {
 	if v.Kind() != jsonbytes.String {
-		return nil, wrongType(at, "a string", v)
+		return nil, WrongType(at, "a string", v)
 	}
 	return transform.Literal(v), nil
 }
 
-func number(v jsonbytes.Value, at transform.Path) (jsonbytes.Value, error) {
+// Number reads a number as it is spelled.
+func Number(v jsonbytes.Value, at transform.Path) (jsonbytes.Value, error) {
 	if v.Kind() != jsonbytes.Number {
-		return nil, wrongType(at, "a number", v)
+		return nil, WrongType(at, "a number", v)
 	}
 	return v, nil
 }
 
-func integer(v jsonbytes.Value, at transform.Path) (int64, error) {
+// Integer reads an integer.
+func Integer(v jsonbytes.Value, at transform.Path) (int64, error) {
 	n, ok := v.Int()
 	if !ok {
-		return 0, wrongType(at, "an integer", v)
+		return 0, WrongType(at, "an integer", v)
 	}
 	return n, nil
 }
 
-func boolean(v jsonbytes.Value, at transform.Path) (bool, error) {
+// Boolean reads true or false.
+func Boolean(v jsonbytes.Value, at transform.Path) (bool, error) {
 	b, ok := v.Bool()
 	if !ok {
-		return false, wrongType(at, "a boolean", v)
+		return false, WrongType(at, "a boolean", v)
 	}
 	return b, nil
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// textOfFile turns a file of text into the text itself.
-func textOfFile(part *transform.Part) bool {
+// TextOfFile turns a file of text into the text itself.
+func TextOfFile(part *transform.Part) bool {
 	if !strings.HasPrefix(part.Media.Type, "text/") || part.Media.Data == nil {
 		return false
 	}
@@ -92,10 +92,10 @@ func (e *requestEncoder) part(part *transform.Part) {
 	e.Raw(`}`)
 }
 
-func (e *requestEncoder) source(m *transform.Media) { e.Out = appendSource(e.Out, m) }
+func (e *requestEncoder) source(m *transform.Media) { e.Out = AppendSource(e.Out, m) }
 
-// appendSource writes data as a data URI, or the URL.
-func appendSource(dst []byte, m *transform.Media) []byte {
+// AppendSource writes data as a data URI, or the URL.
+func AppendSource(dst []byte, m *transform.Media) []byte {
 	if m.Data == nil {
 		return jsonbytes.AppendString(dst, m.URL)
 	}

@@ -11,9 +11,9 @@ func (d *requestDecoder) messages(v jsonbytes.Value) error {
 	at := d.root.Key("messages")
 	switch {
 	case v == nil:
-		return missing(at)
+		return Missing(at)
 	case v.Kind() != jsonbytes.Array:
-		return wrongType(at, "an array of messages", v)
+		return WrongType(at, "an array of messages", v)
 	}
 	last := v.Len() - 1
 	for i, e := range v.Elements() {
@@ -22,7 +22,7 @@ func (d *requestDecoder) messages(v jsonbytes.Value) error {
 		}
 	}
 	if len(d.r.Turns) == 0 {
-		return badRequest(codeEmptyArray, at, "must hold at least one message.")
+		return BadRequest(CodeEmptyArray, at, "must hold at least one message.")
 	}
 	return nil
 }
@@ -45,7 +45,7 @@ type message struct {
 // message reads one message. A last one of the assistant is to be gone on with,
 // which Mistral calls prefix and Moonshot partial.
 func (d *requestDecoder) message(i int, v jsonbytes.Value, at transform.Path, last bool) error {
-	if err := object(v, at); err != nil {
+	if err := Object(v, at); err != nil {
 		return err
 	}
 	var m message
@@ -68,7 +68,7 @@ func (d *requestDecoder) message(i int, v jsonbytes.Value, at transform.Path, la
 	d.r.Turns = append(d.r.Turns, transform.Turn{Role: role, At: at})
 	turn := &d.r.Turns[len(d.r.Turns)-1]
 	if m.name != nil {
-		if turn.Name, err = text(m.name, at.Key("name")); err != nil {
+		if turn.Name, err = Text(m.name, at.Key("name")); err != nil {
 			return err
 		}
 	}
@@ -101,7 +101,7 @@ func (m *message) take(name string, v jsonbytes.Value) bool {
 		m.name = v
 	case name == "annotations":
 		m.annotations = v
-	case isCacheMark(name):
+	case IsCacheMark(name):
 		m.cache, m.cacheName = v, name
 	default:
 		return m.reasoning.take(name, v)
@@ -122,11 +122,11 @@ func roleOf(v jsonbytes.Value, at transform.Path) (transform.Role, error) {
 	case v.Is("developer"):
 		return transform.RoleDeveloper, nil
 	case v == nil:
-		return 0, missing(at)
+		return 0, Missing(at)
 	case v.Kind() != jsonbytes.String:
-		return 0, wrongType(at, "a string", v)
+		return 0, WrongType(at, "a string", v)
 	}
-	return 0, badRequest(codeInvalidValue, at, "must be system, developer, user, assistant or tool.")
+	return 0, BadRequest(CodeInvalidValue, at, "must be system, developer, user, assistant or tool.")
 }
 
 // toolTurn reads the result of a call. In the old form, role function, it names
@@ -135,16 +135,16 @@ func (d *requestDecoder) toolTurn(turn *transform.Turn, m *message) (err error) 
 	at := &turn.At
 	if m.role.Is("function") {
 		if turn.Name == "" {
-			return missing(at.Key("name"))
+			return Missing(at.Key("name"))
 		}
 		turn.CallID, turn.ToolName, turn.Name = d.lastCall, turn.Name, ""
 		turn.CallAt = at.Key("name")
 	} else {
 		if m.callID == nil {
-			return missing(at.Key("tool_call_id"))
+			return Missing(at.Key("tool_call_id"))
 		}
 		turn.CallAt = at.Key("tool_call_id")
-		if turn.CallID, err = text(m.callID, turn.CallAt); err != nil {
+		if turn.CallID, err = Text(m.callID, turn.CallAt); err != nil {
 			return err
 		}
 		if turn.ToolName = d.tools[turn.CallID]; turn.ToolName == "" {
@@ -153,7 +153,7 @@ func (d *requestDecoder) toolTurn(turn *transform.Turn, m *message) (err error) 
 		turn.Name = ""
 	}
 	if m.content == nil {
-		return missing(at.Key("content"))
+		return Missing(at.Key("content"))
 	}
 	if err = d.content(turn, m.content); err != nil {
 		return err
@@ -167,7 +167,7 @@ func (d *requestDecoder) spokenTurn(turn *transform.Turn, m *message, i int) (er
 	at := &turn.At
 	if turn.Role != transform.RoleAssistant {
 		if m.content == nil {
-			return missing(at.Key("content"))
+			return Missing(at.Key("content"))
 		}
 		if err = d.content(turn, m.content); err != nil {
 			return err
@@ -185,7 +185,7 @@ func (d *requestDecoder) spokenTurn(turn *transform.Turn, m *message, i int) (er
 	}
 	if m.refusal != nil {
 		here := at.Key("refusal")
-		said, err := literal(m.refusal, here)
+		said, err := Literal(m.refusal, here)
 		if err != nil {
 			return err
 		}
@@ -231,7 +231,7 @@ func (d *requestDecoder) dropMembers(turn *transform.Turn, m *message) {
 func (d *requestDecoder) toolCalls(turn *transform.Turn, m *message, i int) error {
 	if m.functionCall != nil {
 		at := turn.At.Key("function_call")
-		if err := object(m.functionCall, at); err != nil {
+		if err := Object(m.functionCall, at); err != nil {
 			return err
 		}
 		// Deterministic: a prompt must stay the same from call to call.
@@ -248,7 +248,7 @@ func (d *requestDecoder) toolCalls(turn *transform.Turn, m *message, i int) erro
 	}
 	at := turn.At.Key("tool_calls")
 	if m.toolCalls.Kind() != jsonbytes.Array {
-		return wrongType(at, "an array of tool calls", m.toolCalls)
+		return WrongType(at, "an array of tool calls", m.toolCalls)
 	}
 	for i, e := range m.toolCalls.Elements() {
 		part := transform.Part{Kind: transform.PartToolCall, At: at.Index(i)}
@@ -265,7 +265,7 @@ func (d *requestDecoder) toolCalls(turn *transform.Turn, m *message, i int) erro
 // extra_content.
 func (d *requestDecoder) toolCall(part *transform.Part, v jsonbytes.Value) (err error) {
 	at := &part.At
-	if err = object(v, *at); err != nil {
+	if err = Object(v, *at); err != nil {
 		return err
 	}
 	known := "function"
@@ -278,9 +278,9 @@ func (d *requestDecoder) toolCall(part *transform.Part, v jsonbytes.Value) (err 
 		switch {
 		case value.IsNull(), name == "type", name == "index":
 		case name == "id":
-			part.Call.ID, err = text(value, here)
+			part.Call.ID, err = Text(value, here)
 		case name == known:
-			if err = object(value, here); err == nil {
+			if err = Object(value, here); err == nil {
 				part.Call.Custom = known == "custom"
 				err = d.functionCall(part, value, here)
 			}
@@ -298,7 +298,7 @@ func (d *requestDecoder) toolCall(part *transform.Part, v jsonbytes.Value) (err 
 			} else {
 				d.lost.Drop(here)
 			}
-		case isCacheMark(name):
+		case IsCacheMark(name):
 			call := *at
 			err = d.readMark(&part.Cache, value, call.Key(name))
 		default:
@@ -310,9 +310,9 @@ func (d *requestDecoder) toolCall(part *transform.Part, v jsonbytes.Value) (err 
 	}
 	switch "" {
 	case part.Call.ID:
-		return missing(at.Key("id"))
+		return Missing(at.Key("id"))
 	case part.Call.Name:
-		return missing(at.Key(known))
+		return Missing(at.Key(known))
 	}
 	return nil
 }
@@ -329,10 +329,10 @@ func (d *requestDecoder) functionCall(part *transform.Part, v jsonbytes.Value, a
 		switch {
 		case value.IsNull():
 		case name == "name":
-			part.Call.Name, err = text(value, here)
+			part.Call.Name, err = Text(value, here)
 		case name == arguments:
-			if part.Call.Arguments, err = callArguments(value), nil; part.Call.Arguments == nil {
-				err = wrongType(here, "a string", value)
+			if part.Call.Arguments, err = Arguments(value), nil; part.Call.Arguments == nil {
+				err = WrongType(here, "a string", value)
 			}
 		default:
 			d.lost.Drop(here)
@@ -342,14 +342,14 @@ func (d *requestDecoder) functionCall(part *transform.Part, v jsonbytes.Value, a
 		}
 	}
 	if part.Call.Name == "" {
-		return missing(at.Key("name"))
+		return Missing(at.Key("name"))
 	}
 	return nil
 }
 
-// callArguments reads a call's arguments: a string that holds JSON or, with
+// Arguments reads a call's arguments: a string that holds JSON or, with
 // some senders, the JSON itself. It is nil for anything else.
-func callArguments(v jsonbytes.Value) []byte {
+func Arguments(v jsonbytes.Value) []byte {
 	switch v.Kind() {
 	case jsonbytes.String:
 		return v.AppendText(make([]byte, 0, len(v)))

@@ -124,7 +124,7 @@ func (e *requestEncoder) sayable(part *transform.Part, media bool) bool {
 		part.Kind = transform.PartText
 		return len(part.Text) >= len(`""`)
 	case transform.PartFile:
-		if textOfFile(part) {
+		if TextOfFile(part) {
 			return true
 		}
 		fallthrough

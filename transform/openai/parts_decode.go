@@ -24,20 +24,20 @@ func (d *requestDecoder) content(turn *transform.Turn, v jsonbytes.Value) error 
 		}
 		return nil
 	}
-	return wrongType(at, "a string or an array of parts", v)
+	return WrongType(at, "a string or an array of parts", v)
 }
 
 // part reads one part. What it holds is the member named like its type.
 func (d *requestDecoder) part(turn *transform.Turn, v jsonbytes.Value, at transform.Path) error {
-	if err := object(v, at); err != nil {
+	if err := Object(v, at); err != nil {
 		return err
 	}
 	kind, ok := v.Get("type").Text()
 	switch {
 	case v.Get("type").Empty():
-		return missing(at.Key("type"))
+		return Missing(at.Key("type"))
 	case !ok:
-		return wrongType(at.Key("type"), "a string", v.Get("type"))
+		return WrongType(at.Key("type"), "a string", v.Get("type"))
 	}
 	inner := v.Get(kind)
 	part := transform.Part{At: at}
@@ -52,7 +52,7 @@ func (d *requestDecoder) part(turn *transform.Turn, v jsonbytes.Value, at transf
 	for key, value := range v.Members() {
 		switch name := string(key); {
 		case name == "type" || name == kind || value.IsNull():
-		case isCacheMark(name):
+		case IsCacheMark(name):
 			here := at // of its own, so that parts without a mark cost nothing
 			if err := d.readMark(&part.Cache, value, here.Key(name)); err != nil {
 				return err
@@ -74,19 +74,19 @@ func (d *requestDecoder) partOf(part *transform.Part, kind string, inner, v json
 	switch kind {
 	case "text", "refusal", "image_url", "input_audio", "file":
 		if inner.Empty() {
-			return missing(here)
+			return Missing(here)
 		}
 	}
 	switch kind {
 	case "text":
 		part.Kind = transform.PartText
-		part.Text, err = literal(inner, here)
+		part.Text, err = Literal(inner, here)
 	case "refusal":
 		part.Kind = transform.PartRefusal
-		part.Text, err = literal(inner, here)
+		part.Text, err = Literal(inner, here)
 	case "thinking", "redacted_thinking":
 		for i, e := range inner.Elements() {
-			if err = object(e, here.Index(i)); err != nil {
+			if err = Object(e, here.Index(i)); err != nil {
 				return err
 			}
 		}
@@ -117,9 +117,9 @@ func (d *requestDecoder) partOf(part *transform.Part, kind string, inner, v json
 // image reads {url, detail}, or the URL alone as some clients send it.
 func (d *requestDecoder) image(m *transform.Media, v jsonbytes.Value, at transform.Path) (err error) {
 	if v.Kind() == jsonbytes.String {
-		return source(m, v, at)
+		return Source(m, v, at)
 	}
-	if err = object(v, at); err != nil {
+	if err = Object(v, at); err != nil {
 		return err
 	}
 	for key, value := range v.Members() {
@@ -128,9 +128,9 @@ func (d *requestDecoder) image(m *transform.Media, v jsonbytes.Value, at transfo
 		switch {
 		case value.IsNull():
 		case name == "url":
-			err = source(m, value, here)
+			err = Source(m, value, here)
 		case name == "detail":
-			m.Detail, err = text(value, here)
+			m.Detail, err = Text(value, here)
 			m.DetailAt = at.Key(name)
 		default:
 			d.lost.Drop(here)
@@ -140,13 +140,13 @@ func (d *requestDecoder) image(m *transform.Media, v jsonbytes.Value, at transfo
 		}
 	}
 	if m.URL == "" && m.Data == nil {
-		return missing(at.Key("url"))
+		return Missing(at.Key("url"))
 	}
 	return nil
 }
 
 func (d *requestDecoder) audio(m *transform.Media, v jsonbytes.Value, at transform.Path) (err error) {
-	if err = object(v, at); err != nil {
+	if err = Object(v, at); err != nil {
 		return err
 	}
 	format := ""
@@ -156,9 +156,9 @@ func (d *requestDecoder) audio(m *transform.Media, v jsonbytes.Value, at transfo
 		switch {
 		case value.IsNull():
 		case name == "data":
-			err = data(m, value, here)
+			err = Data(m, value, here)
 		case name == "format":
-			format, err = text(value, here)
+			format, err = Text(value, here)
 		default:
 			d.lost.Drop(here)
 		}
@@ -168,10 +168,10 @@ func (d *requestDecoder) audio(m *transform.Media, v jsonbytes.Value, at transfo
 	}
 	switch {
 	case m.Data == nil:
-		return missing(at.Key("data"))
+		return Missing(at.Key("data"))
 	case m.Type != "": // from a data URI
 	case format == "":
-		return missing(at.Key("format"))
+		return Missing(at.Key("format"))
 	default:
 		m.Type = "audio/" + format
 	}
@@ -179,7 +179,7 @@ func (d *requestDecoder) audio(m *transform.Media, v jsonbytes.Value, at transfo
 }
 
 func (d *requestDecoder) file(m *transform.Media, v jsonbytes.Value, at transform.Path) (err error) {
-	if err = object(v, at); err != nil {
+	if err = Object(v, at); err != nil {
 		return err
 	}
 	for key, value := range v.Members() {
@@ -188,11 +188,11 @@ func (d *requestDecoder) file(m *transform.Media, v jsonbytes.Value, at transfor
 		switch {
 		case value.IsNull():
 		case name == "file_data":
-			err = data(m, value, here)
+			err = Data(m, value, here)
 		case name == "file_id":
-			m.FileID, err = text(value, here)
+			m.FileID, err = Text(value, here)
 		case name == "filename":
-			m.Name, err = text(value, here)
+			m.Name, err = Text(value, here)
 			m.NameAt = at.Key(name)
 		default:
 			d.lost.Drop(here)
@@ -202,7 +202,7 @@ func (d *requestDecoder) file(m *transform.Media, v jsonbytes.Value, at transfor
 		}
 	}
 	if m.Data == nil && m.URL == "" && m.FileID == "" {
-		return missing(at.Key("file_data"))
+		return Missing(at.Key("file_data"))
 	}
 	if m.Type == "" && m.Data != nil && strings.EqualFold(path.Ext(m.Name), ".pdf") {
 		m.Type = "application/pdf"
@@ -210,10 +210,10 @@ func (d *requestDecoder) file(m *transform.Media, v jsonbytes.Value, at transfor
 	return nil
 }
 
-// source reads a URL that may be a data URI.
-func source(m *transform.Media, v jsonbytes.Value, at transform.Path) error {
+// Source reads a URL that may be a data URI.
+func Source(m *transform.Media, v jsonbytes.Value, at transform.Path) error {
 	if v.Kind() != jsonbytes.String {
-		return wrongType(at, "a string", v)
+		return WrongType(at, "a string", v)
 	}
 	found, err := dataURI(m, v, at)
 	if !found && err == nil {
@@ -222,10 +222,10 @@ func source(m *transform.Media, v jsonbytes.Value, at transform.Path) error {
 	return err
 }
 
-// data reads base64 that may be wrapped in a data URI, or a URL in its place.
-func data(m *transform.Media, v jsonbytes.Value, at transform.Path) error {
+// Data reads base64 that may be wrapped in a data URI, or a URL in its place.
+func Data(m *transform.Media, v jsonbytes.Value, at transform.Path) error {
 	if v.Kind() != jsonbytes.String {
-		return wrongType(at, "a string", v)
+		return WrongType(at, "a string", v)
 	}
 	found, err := dataURI(m, v, at)
 	if found || err != nil {
@@ -258,7 +258,7 @@ func dataURI(m *transform.Media, v jsonbytes.Value, at transform.Path) (found bo
 	head, data, ok := bytes.Cut(inside(v)[len(scheme):], []byte(","))
 	kind, parameters, _ := strings.Cut(string(head), ";")
 	if !ok || !strings.HasSuffix(";"+parameters, ";base64") {
-		return true, badRequest(codeInvalidValue, at, "must be a URL or data:<media type>;base64,<data>.")
+		return true, BadRequest(CodeInvalidValue, at, "must be a URL or data:<media type>;base64,<data>.")
 	}
 	m.Type, m.Data = strings.ToLower(strings.TrimSpace(kind)), data
 	return true, checkData(m, at)
@@ -268,10 +268,10 @@ func dataURI(m *transform.Media, v jsonbytes.Value, at transform.Path) (found bo
 // escapes hid.
 func checkData(m *transform.Media, at transform.Path) error {
 	if len(m.Data) == 0 {
-		return badRequest(codeInvalidValue, at, "holds no data.")
+		return BadRequest(CodeInvalidValue, at, "holds no data.")
 	}
 	if bytes.IndexByte(m.Data, '"') >= 0 || bytes.IndexByte(m.Data, '\\') >= 0 || bytes.ContainsFunc(m.Data, isControl) {
-		return badRequest(codeInvalidValue, at, "must be base64.")
+		return BadRequest(CodeInvalidValue, at, "must be base64.")
 	}
 	return nil
 }

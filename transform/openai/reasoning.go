@@ -251,19 +251,19 @@ func (d *requestDecoder) reasoned(turn *transform.Turn, m *message) error {
 	for _, list := range lists {
 		at := turn.At.Key(list.name)
 		if list.v != nil && list.v.Kind() != jsonbytes.Array {
-			return wrongType(at, "an array", list.v)
+			return WrongType(at, "an array", list.v)
 		}
 		for i, e := range list.v.Elements() {
-			if err := object(e, at.Index(i)); err != nil {
+			if err := Object(e, at.Index(i)); err != nil {
 				return err
 			}
 		}
 	}
 	if v := m.reasoning.content; v != nil && v.Kind() != jsonbytes.String {
-		return wrongType(turn.At.Key("reasoning_content"), "a string", v)
+		return WrongType(turn.At.Key("reasoning_content"), "a string", v)
 	}
 	if v := m.reasoning.plain; v != nil && v.Kind() != jsonbytes.String {
-		return wrongType(turn.At.Key("reasoning"), "a string", v)
+		return WrongType(turn.At.Key("reasoning"), "a string", v)
 	}
 	turn.Parts = m.reasoning.parts(turn.Parts, &turn.At, d.lost)
 	return nil

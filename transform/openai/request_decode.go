@@ -29,7 +29,7 @@ type requestDecoder struct {
 func (Codec) DecodeRequest(body []byte, lost *transform.Losses) (*transform.Request, error) {
 	root := jsonbytes.Parse(body)
 	if root.Kind() != jsonbytes.Object {
-		return nil, &transform.Error{Kind: transform.ErrBadRequest, Code: codeInvalidType, Message: "The body must be a JSON object."}
+		return nil, &transform.Error{Kind: transform.ErrBadRequest, Code: CodeInvalidType, Message: "The body must be a JSON object."}
 	}
 	d := &requestDecoder{r: new(transform.Request), lost: lost, tools: map[string]string{}}
 	var messages jsonbytes.Value
@@ -47,7 +47,7 @@ func (Codec) DecodeRequest(body []byte, lost *transform.Losses) (*transform.Requ
 		}
 	}
 	if d.r.Model == "" {
-		return nil, missing(d.root.Key("model"))
+		return nil, Missing(d.root.Key("model"))
 	}
 	if err := d.messages(messages); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (d *requestDecoder) member(name string, v jsonbytes.Value, at transform.Pat
 	r := d.r
 	switch name {
 	case "model":
-		r.Model, err = text(v, at)
+		r.Model, err = Text(v, at)
 	case "tools":
 		err = d.readTools(v, at)
 	case "functions":
@@ -96,27 +96,27 @@ func (d *requestDecoder) member(name string, v jsonbytes.Value, at transform.Pat
 		r.ToolChoice, err = d.toolChoice(v, at)
 	case "parallel_tool_calls":
 		var parallel bool
-		parallel, err = boolean(v, at)
+		parallel, err = Boolean(v, at)
 		r.ParallelTools = &parallel
 	case "response_format":
 		r.Output, err = d.output(v, at)
 	case "stream":
-		r.Stream, err = boolean(v, at)
+		r.Stream, err = Boolean(v, at)
 	case "stream_options":
 		err = d.streamOptions(v, at)
 	case "service_tier":
-		r.ServiceTier, err = text(v, at)
+		r.ServiceTier, err = Text(v, at)
 	case "safety_identifier":
-		r.User, err = text(v, at)
+		r.User, err = Text(v, at)
 		r.Say("user", at)
 		d.safetyID = true
 	case "user":
 		var user string
-		if user, err = text(v, at); !d.safetyID {
+		if user, err = Text(v, at); !d.safetyID {
 			r.User = user
 		}
 	case "reasoning_effort":
-		d.effort, err = text(v, at)
+		d.effort, err = Text(v, at)
 	case "reasoning":
 		err = d.reasoning(v, at)
 	default:
@@ -129,31 +129,31 @@ func (d *requestDecoder) sampling(name string, v jsonbytes.Value, at transform.P
 	s := &d.r.Sampling
 	switch name {
 	case "max_completion_tokens":
-		s.MaxTokens, err = positive(v, at)
+		s.MaxTokens, err = Positive(v, at)
 		d.r.Say("max_tokens", at)
 	case "max_tokens":
-		d.maxTokens, err = positive(v, at)
+		d.maxTokens, err = Positive(v, at)
 	case "temperature":
-		s.Temperature, err = number(v, at)
+		s.Temperature, err = Number(v, at)
 	case "top_p":
-		s.TopP, err = number(v, at)
+		s.TopP, err = Number(v, at)
 	case "top_k":
-		s.TopK, err = number(v, at)
+		s.TopK, err = Number(v, at)
 	case "seed":
-		s.Seed, err = number(v, at)
+		s.Seed, err = Number(v, at)
 	case "presence_penalty":
-		s.PresencePenalty, err = number(v, at)
+		s.PresencePenalty, err = Number(v, at)
 	case "frequency_penalty":
-		s.FrequencyPenalty, err = number(v, at)
+		s.FrequencyPenalty, err = Number(v, at)
 	case "stop":
 		s.Stop, err = stops(v, at)
 	case "n":
-		s.N, err = positive(v, at)
+		s.N, err = Positive(v, at)
 	case "logprobs":
-		d.r.Logprobs, err = boolean(v, at)
+		d.r.Logprobs, err = Boolean(v, at)
 	case "top_logprobs":
 		var n int64
-		n, err = integer(v, at)
+		n, err = Integer(v, at)
 		d.r.TopLogprobs = int(min(max(n, 0), 1000))
 	case "modalities":
 		if m := (transform.Member{Name: name, Value: v}); m.Essential() {
@@ -169,10 +169,11 @@ func (d *requestDecoder) rest(name string, v jsonbytes.Value) {
 	d.r.Rest = append(d.r.Rest, transform.Member{Name: name, Value: v})
 }
 
-func positive(v jsonbytes.Value, at transform.Path) (int64, error) {
-	n, err := integer(v, at)
+// Positive reads an integer above 0.
+func Positive(v jsonbytes.Value, at transform.Path) (int64, error) {
+	n, err := Integer(v, at)
 	if err == nil && n < 1 {
-		err = badRequest(codeInvalidValue, at, "must be at least 1.")
+		err = BadRequest(CodeInvalidValue, at, "must be at least 1.")
 	}
 	return n, err
 }
@@ -185,7 +186,7 @@ func stops(v jsonbytes.Value, at transform.Path) ([]transform.Literal, error) {
 	case jsonbytes.Array:
 		var list []transform.Literal
 		for i, e := range v.Elements() {
-			stop, err := literal(e, at.Index(i))
+			stop, err := Literal(e, at.Index(i))
 			if err != nil {
 				return nil, err
 			}
@@ -193,18 +194,18 @@ func stops(v jsonbytes.Value, at transform.Path) ([]transform.Literal, error) {
 		}
 		return list, nil
 	}
-	return nil, wrongType(at, "a string or an array of strings", v)
+	return nil, WrongType(at, "a string or an array of strings", v)
 }
 
 func (d *requestDecoder) streamOptions(v jsonbytes.Value, at transform.Path) (err error) {
-	if err := object(v, at); err != nil {
+	if err := Object(v, at); err != nil {
 		return err
 	}
 	for key, value := range v.Members() {
 		switch name := string(key); {
 		case value.IsNull():
 		case name == "include_usage":
-			if d.r.StreamUsage, err = boolean(value, at.Key(name)); err != nil {
+			if d.r.StreamUsage, err = Boolean(value, at.Key(name)); err != nil {
 				return err
 			}
 		default:
@@ -217,7 +218,7 @@ func (d *requestDecoder) streamOptions(v jsonbytes.Value, at transform.Path) (er
 // reasoning reads OpenRouter's form, {effort, max_tokens, exclude, enabled},
 // which other gateways took over.
 func (d *requestDecoder) reasoning(v jsonbytes.Value, at transform.Path) (err error) {
-	if err := object(v, at); err != nil {
+	if err := Object(v, at); err != nil {
 		return err
 	}
 	wish := &d.r.Reasoning
@@ -229,17 +230,17 @@ func (d *requestDecoder) reasoning(v jsonbytes.Value, at transform.Path) (err er
 		}
 		switch name {
 		case "effort":
-			wish.Effort, err = text(value, here)
+			wish.Effort, err = Text(value, here)
 			d.effortAt = name
 		case "max_tokens":
-			if wish.Budget, err = positive(value, here); d.effortAt != "effort" {
+			if wish.Budget, err = Positive(value, here); d.effortAt != "effort" {
 				d.effortAt = name
 			}
 		case "exclude":
-			d.hidden, err = boolean(value, here)
+			d.hidden, err = Boolean(value, here)
 		case "enabled":
 			var on bool
-			on, err = boolean(value, here)
+			on, err = Boolean(value, here)
 			if d.effortAt == "" {
 				d.effortAt = name
 			}
@@ -262,7 +263,7 @@ func (d *requestDecoder) reasoning(v jsonbytes.Value, at transform.Path) (err er
 
 // output reads response_format.
 func (d *requestDecoder) output(v jsonbytes.Value, at transform.Path) (out transform.Output, err error) {
-	if err = object(v, at); err != nil {
+	if err = Object(v, at); err != nil {
 		return out, err
 	}
 	kind := at.Key("type")
@@ -274,11 +275,11 @@ func (d *requestDecoder) output(v jsonbytes.Value, at transform.Path) (out trans
 	case v.Is("json_schema"):
 		out.Kind = transform.OutputSchema
 	case v.Empty():
-		return out, missing(kind)
+		return out, Missing(kind)
 	case v.Kind() == jsonbytes.String:
-		return out, badRequest(codeInvalidValue, kind, "must be text, json_object or json_schema.")
+		return out, BadRequest(CodeInvalidValue, kind, "must be text, json_object or json_schema.")
 	default:
-		return out, wrongType(kind, "a string", v)
+		return out, WrongType(kind, "a string", v)
 	}
 	for key, value := range v.Members() {
 		name := string(key)
@@ -294,13 +295,13 @@ func (d *requestDecoder) output(v jsonbytes.Value, at transform.Path) (out trans
 		}
 	}
 	if out.Kind == transform.OutputSchema && v.Get("json_schema").Empty() {
-		return out, missing(at.Key("json_schema"))
+		return out, Missing(at.Key("json_schema"))
 	}
 	return out, nil
 }
 
 func (d *requestDecoder) schema(out *transform.Output, v jsonbytes.Value, at transform.Path) (err error) {
-	if err = object(v, at); err != nil {
+	if err = Object(v, at); err != nil {
 		return err
 	}
 	for key, value := range v.Members() {
@@ -311,18 +312,18 @@ func (d *requestDecoder) schema(out *transform.Output, v jsonbytes.Value, at tra
 		}
 		switch name {
 		case "name":
-			out.Name, err = text(value, here)
+			out.Name, err = Text(value, here)
 		case "description":
-			out.Description, err = literal(value, here)
+			out.Description, err = Literal(value, here)
 			out.DescriptionAt = at.Key(name)
 		case "schema":
 			out.SchemaAt = at.Key(name)
 			if out.Schema = value; value.Kind() != jsonbytes.Object {
-				err = wrongType(here, "an object", value)
+				err = WrongType(here, "an object", value)
 			}
 		case "strict":
 			var strict bool
-			strict, err = boolean(value, here)
+			strict, err = Boolean(value, here)
 			out.Strict = &strict
 		default:
 			d.lost.Drop(here)

@@ -16,7 +16,7 @@ type requestEncoder struct {
 	r      *transform.Request
 	to     transform.Target
 	p      *Profile
-	family family
+	family Family
 	lost   *transform.Losses
 
 	removed []string // what this model does not take, beside p.Remove

@@ -212,7 +212,7 @@ func TestAppendClampsEfforts(t *testing.T) {
 	}
 	for _, test := range tests {
 		f := familyOf(transform.Target{Model: test.model, Vendor: transform.VendorOpenAI})
-		if got := f.effort(test.wish); got != test.want {
+		if got := f.Effort(test.wish); got != test.want {
 			t.Errorf("%s %s: %q, want %q", test.model, test.wish, got, test.want)
 		}
 	}
@@ -224,7 +224,7 @@ func TestAppendTurnsBudgetsIntoEfforts(t *testing.T) {
 		want         string
 	}{{1024, 0, "low"}, {8192, 0, "medium"}, {10000, 0, "high"}, {1000, 4000, "low"}, {2000, 4000, "medium"}, {3000, 4000, "high"}}
 	for _, test := range tests {
-		if got := effortOfBudget(test.budget, test.most); got != test.want {
+		if got := EffortOfBudget(test.budget, test.most); got != test.want {
 			t.Errorf("%d of %d: %s", test.budget, test.most, got)
 		}
 	}

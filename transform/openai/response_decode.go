@@ -29,7 +29,7 @@ func (c Codec) DecodeResponse(body []byte) (*transform.Response, error) {
 			choice.Parts = appendSources(choice.Parts, e.sources())
 		}
 		if !a.Usage.Known {
-			a.Usage = readUsage(v.Get("usage")) // Moonshot
+			a.Usage = ReadUsage(v.Get("usage")) // Moonshot
 		}
 		a.Choices = append(a.Choices, choice)
 	}
@@ -92,7 +92,7 @@ func decodeMessage(v jsonbytes.Value, tags bool) []transform.Part {
 	}
 	for _, e := range images.Elements() {
 		part := transform.Part{Kind: transform.PartImage}
-		if source(&part.Media, e.Get("image_url").Get("url"), nobody) == nil {
+		if Source(&part.Media, e.Get("image_url").Get("url"), nobody) == nil {
 			parts = append(parts, part)
 		}
 	}
@@ -158,10 +158,10 @@ func appendCalls(parts []transform.Part, toolCalls, functionCall jsonbytes.Value
 		if custom {
 			arguments = "input"
 		}
-		part.Call.Arguments = callArguments(call.Get(arguments))
+		part.Call.Arguments = Arguments(call.Get(arguments))
 		part.Call.ID, _ = v.Get("id").Text()
 		if part.Call.ID == "" || seen[part.Call.ID] {
-			part.Call.ID = newID("call_")
+			part.Call.ID = transform.NewID("call_")
 		}
 		seen[part.Call.ID] = true
 		if signature := thoughtSignature(v.Get("extra_content")); signature != nil {

@@ -40,7 +40,7 @@ func (Codec) AppendResponse(dst []byte, a *transform.Response, r *transform.Requ
 
 func orID(id string) string {
 	if id == "" {
-		return newID("chatcmpl-")
+		return transform.NewID("chatcmpl-")
 	}
 	return id
 }
@@ -162,7 +162,7 @@ func appendImages(dst []byte, parts []transform.Part) []byte {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, `{"type":"image_url","image_url":{"url":`...)
-		dst = appendSource(dst, m)
+		dst = AppendSource(dst, m)
 		dst = append(dst, `}}`...)
 	}
 	if n > 0 {
@@ -192,7 +192,7 @@ func appendCallsOf(dst []byte, parts []transform.Part, r *transform.Request, leg
 		}
 		call := p.Call
 		if call.ID == "" {
-			call.ID = newID("call_")
+			call.ID = transform.NewID("call_")
 		}
 		if !call.Custom && r.IsCustomTool(call.Name) {
 			call.Custom, call.Arguments = true, transform.FreeText(call.Arguments)

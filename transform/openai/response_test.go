@@ -107,7 +107,7 @@ func TestUsageOfEveryProvider(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			test.want.Known = true
-			if got := readUsage(jsonbytes.Value(test.usage)); got != test.want {
+			if got := ReadUsage(jsonbytes.Value(test.usage)); got != test.want {
 				t.Errorf("%+v, want %+v", got, test.want)
 			}
 		})

@@ -11,7 +11,7 @@ func (e *requestEncoder) sampling() {
 	s := &e.r.Sampling
 	e.maxTokens(s.MaxTokens)
 	quiet := e.family.reasoning
-	some := quiet && !(e.family.sampling && e.r.Reasoning.Effort == "none")
+	some := !e.family.Samples(e.r.Reasoning.Effort)
 	e.parameter("temperature", e.temperature(s.Temperature), some || e.family.search, "1")
 	e.parameter("top_p", s.TopP, some, "1")
 	e.parameter("frequency_penalty", s.FrequencyPenalty, quiet, "0")

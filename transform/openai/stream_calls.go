@@ -80,7 +80,7 @@ func (c *choiceDecoder) openCall(dst []transform.Delta, at int, id, name string,
 		return dst
 	}
 	if have.id == "" || c.taken(at, have.id) {
-		have.id = newID("call_")
+		have.id = transform.NewID("call_")
 	}
 	c.part++
 	c.kind, c.signed = transform.PartToolCall, false

@@ -94,7 +94,7 @@ func (d *streamDecoder) chunk(dst []transform.Delta, e *envelope) ([]transform.D
 			return dst, err
 		}
 		if own != nil && !counts.Known {
-			counts = readUsage(own) // Moonshot
+			counts = ReadUsage(own) // Moonshot
 		}
 	}
 	if counts.Known {

@@ -47,7 +47,7 @@ func (e *streamEncoder) toolStart(dst []byte, c *choiceEncoder, d *transform.Del
 	}
 	c.calls = append(c.calls, callEncoder{tool: d.Tool, part: d.Part, custom: call.Custom})
 	if call.ID == "" {
-		call.ID = newID("call_")
+		call.ID = transform.NewID("call_")
 	}
 	dst = e.open(dst, c)
 	if e.isFunctionCall(at) {

@@ -9,7 +9,7 @@ import (
 
 func (d *requestDecoder) readTools(v jsonbytes.Value, at transform.Path) error {
 	if v.Kind() != jsonbytes.Array {
-		return wrongType(at, "an array of tools", v)
+		return WrongType(at, "an array of tools", v)
 	}
 	for i, e := range v.Elements() {
 		if err := d.tool(e, at.Index(i)); err != nil {
@@ -22,7 +22,7 @@ func (d *requestDecoder) readTools(v jsonbytes.Value, at transform.Path) error {
 // tool reads {type, function|custom}. Tools of other types are some provider's
 // own and cannot be carried.
 func (d *requestDecoder) tool(v jsonbytes.Value, at transform.Path) error {
-	if err := object(v, at); err != nil {
+	if err := Object(v, at); err != nil {
 		return err
 	}
 	kind, known := v.Get("type"), "function"
@@ -31,22 +31,22 @@ func (d *requestDecoder) tool(v jsonbytes.Value, at transform.Path) error {
 		known = "custom"
 	case kind.Is("function"), kind.Empty() && !v.Get(known).Empty():
 	case kind.Empty():
-		return missing(at.Key("type"))
+		return Missing(at.Key("type"))
 	case kind.Kind() != jsonbytes.String:
-		return wrongType(at.Key("type"), "a string", kind)
+		return WrongType(at.Key("type"), "a string", kind)
 	default:
 		d.lost.Refuse(at)
 		return nil
 	}
 	inner := v.Get(known)
 	if inner.Empty() {
-		return missing(at.Key(known))
+		return Missing(at.Key(known))
 	}
 	tool := transform.Tool{At: at.Key(known)}
 	for key, value := range v.Members() {
 		switch name := string(key); {
 		case name == "type" || name == known || value.IsNull():
-		case isCacheMark(name):
+		case IsCacheMark(name):
 			if err := d.readMark(&tool.Cache, value, at.Key(name)); err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func (d *requestDecoder) tool(v jsonbytes.Value, at transform.Path) error {
 // toolDefinition reads what a function or a custom tool is.
 func (d *requestDecoder) toolDefinition(tool *transform.Tool, v jsonbytes.Value, custom bool) (err error) {
 	at := tool.At
-	if err = object(v, at); err != nil {
+	if err = Object(v, at); err != nil {
 		return err
 	}
 	tool.Custom = custom
@@ -76,23 +76,23 @@ func (d *requestDecoder) toolDefinition(tool *transform.Tool, v jsonbytes.Value,
 		}
 		switch {
 		case name == "name":
-			tool.Name, err = text(value, here)
+			tool.Name, err = Text(value, here)
 		case name == "description":
-			tool.Description, err = literal(value, here)
+			tool.Description, err = Literal(value, here)
 		case name == "parameters" && !custom:
 			tool.SchemaAt = at.Key(name)
 			if tool.Schema = value; value.Kind() != jsonbytes.Object {
-				err = wrongType(here, "an object", value)
+				err = WrongType(here, "an object", value)
 			}
 		case name == "strict" && !custom:
 			var strict bool
-			strict, err = boolean(value, here)
+			strict, err = Boolean(value, here)
 			tool.Strict, tool.StrictAt = &strict, here
 		case name == "format" && custom:
-			if err = object(value, here); err == nil && !value.Get("type").Is("text") {
+			if err = Object(value, here); err == nil && !value.Get("type").Is("text") {
 				tool.Grammar = value
 			}
-		case isCacheMark(name):
+		case IsCacheMark(name):
 			err = d.readMark(&tool.Cache, value, at.Key(name))
 		default:
 			d.lost.Drop(here)
@@ -102,7 +102,7 @@ func (d *requestDecoder) toolDefinition(tool *transform.Tool, v jsonbytes.Value,
 		}
 	}
 	if tool.Name == "" {
-		return missing(at.Key("name"))
+		return Missing(at.Key("name"))
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func (d *requestDecoder) toolDefinition(tool *transform.Tool, v jsonbytes.Value,
 // cannot read more than one call in an answer.
 func (d *requestDecoder) functions(v jsonbytes.Value, at transform.Path) error {
 	if v.Kind() != jsonbytes.Array {
-		return wrongType(at, "an array of functions", v)
+		return WrongType(at, "an array of functions", v)
 	}
 	for i, e := range v.Elements() {
 		tool := transform.Tool{At: at.Index(i)}
@@ -133,7 +133,7 @@ func (d *requestDecoder) toolChoice(v jsonbytes.Value, at transform.Path) (choic
 		choice.Mode, err = toolMode(v, at)
 		return choice, err
 	case v.Kind() != jsonbytes.Object:
-		return choice, wrongType(at, "a string or an object", v)
+		return choice, WrongType(at, "a string or an object", v)
 	}
 	if err = unique(v, at); err != nil {
 		return choice, err
@@ -153,7 +153,7 @@ func (d *requestDecoder) toolChoice(v jsonbytes.Value, at transform.Path) (choic
 		d.dropOthers(v, at, "type")
 		choice.Mode, err = toolMode(kind, at.Key("type"))
 	default:
-		err = wrongType(at.Key("type"), "a string", kind)
+		err = WrongType(at.Key("type"), "a string", kind)
 	}
 	return choice, err
 }
@@ -176,12 +176,12 @@ func toolMode(v jsonbytes.Value, at transform.Path) (transform.ToolMode, error) 
 	case v.Is("required"), v.Is("any"): // any is Mistral's word
 		return transform.ToolsRequired, nil
 	}
-	return transform.ToolsUnset, badRequest(codeInvalidValue, at, "must be auto, none, required or name a tool.")
+	return transform.ToolsUnset, BadRequest(CodeInvalidValue, at, "must be auto, none, required or name a tool.")
 }
 
 // toolRef reads {type, function: {name}} or {type, custom: {name}}.
 func (d *requestDecoder) toolRef(v jsonbytes.Value, at transform.Path) (string, error) {
-	if err := object(v, at); err != nil {
+	if err := Object(v, at); err != nil {
 		return "", err
 	}
 	which := "function"
@@ -195,15 +195,15 @@ func (d *requestDecoder) toolRef(v jsonbytes.Value, at transform.Path) (string, 
 // toolName reads {name}.
 func (d *requestDecoder) toolName(v jsonbytes.Value, at transform.Path) (string, error) {
 	if v.Empty() {
-		return "", missing(at)
+		return "", Missing(at)
 	}
-	if err := object(v, at); err != nil {
+	if err := Object(v, at); err != nil {
 		return "", err
 	}
 	d.dropOthers(v, at, "name")
 	name, _ := v.Get("name").Text()
 	if name == "" {
-		return "", missing(at.Key("name"))
+		return "", Missing(at.Key("name"))
 	}
 	return name, nil
 }
@@ -211,9 +211,9 @@ func (d *requestDecoder) toolName(v jsonbytes.Value, at transform.Path) (string,
 // allowedTools reads {mode, tools: [{type, function: {name}}]}.
 func (d *requestDecoder) allowedTools(v jsonbytes.Value, at transform.Path) (choice transform.ToolChoice, err error) {
 	if v.Empty() {
-		return choice, missing(at)
+		return choice, Missing(at)
 	}
-	if err = object(v, at); err != nil {
+	if err = Object(v, at); err != nil {
 		return choice, err
 	}
 	d.dropOthers(v, at, "mode", "tools")
@@ -225,7 +225,7 @@ func (d *requestDecoder) allowedTools(v jsonbytes.Value, at transform.Path) (cho
 	}
 	list := at.Key("tools")
 	if v.Get("tools").Kind() != jsonbytes.Array {
-		return choice, wrongType(list, "an array of tools", v.Get("tools"))
+		return choice, WrongType(list, "an array of tools", v.Get("tools"))
 	}
 	choice.Allowed = []string{}
 	for i, e := range v.Get("tools").Elements() {
@@ -238,16 +238,16 @@ func (d *requestDecoder) allowedTools(v jsonbytes.Value, at transform.Path) (cho
 	return choice, nil
 }
 
-// isCacheMark tells whether a member asks for caching: OpenAI's own word, and
+// IsCacheMark tells whether a member asks for caching: OpenAI's own word, and
 // Anthropic's, which gateways for OpenAI clients took over.
-func isCacheMark(name string) bool {
+func IsCacheMark(name string) bool {
 	return name == "cache_control" || name == "prompt_cache_breakpoint"
 }
 
 // readMark reads {type, ttl} or {mode, ttl}. A part may have both words, of which
 // one has the ttl.
 func (d *requestDecoder) readMark(mark **transform.CacheMark, v jsonbytes.Value, at transform.Path) error {
-	if err := object(v, at); err != nil {
+	if err := Object(v, at); err != nil {
 		return err
 	}
 	d.dropOthers(v, at, "type", "mode", "ttl")

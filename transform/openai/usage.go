@@ -5,9 +5,9 @@ import (
 	"github.com/caddyllm/llmproxy/usage"
 )
 
-// readUsage reads counts in the spellings of all providers of this format.
+// ReadUsage reads counts in the spellings of all providers of this format.
 // Known is false where there are none.
-func readUsage(v jsonbytes.Value) usage.Tokens {
+func ReadUsage(v jsonbytes.Value) usage.Tokens {
 	var t usage.Tokens
 	var total, hit, miss int64
 	for key, value := range v.Members() {
