@@ -40,7 +40,7 @@ func DropMarks(marks []Mark, lost *transform.Losses) {
 // an hour become usual ones where there are no others (hour is false then) or
 // where a usual one comes before them: the longer must come first.
 func LimitMarks(marks []Mark, elsewhere int, hour bool, lost *transform.Losses) {
-	if surplus := len(marks) + elsewhere - MaxMarks; surplus > 0 {
+	if surplus := min(len(marks)+elsewhere-MaxMarks, len(marks)-1); surplus > 0 {
 		DropMarks(marks[1:1+surplus], lost)
 		marks = append(marks[:1], marks[1+surplus:]...)
 	}

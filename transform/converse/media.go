@@ -183,7 +183,7 @@ func (n *documentNames) next(file string) string {
 
 // writeMedia writes the block but for its end.
 func (e *encoder) writeMedia(m *media) {
-	e.Out = append(e.Out, '{', '"')
+	e.Raw(`{"`)
 	e.Raw(m.kind)
 	e.Raw(`":{`)
 	e.Text("format", m.format)

@@ -209,7 +209,8 @@ func (e *encoder) writeAdditional() {
 		}
 		e.Comma()
 		e.Bytes(name)
-		e.Out = append(append(e.Out, ':'), value...)
+		e.Raw(":")
+		e.Value(value)
 	}
 	e.Raw("}")
 }

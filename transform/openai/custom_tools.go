@@ -5,10 +5,6 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// Formats without custom tools emulate one by a function whose only argument,
-// input, is the text. A call to it comes back as any other: the request tells
-// that it is custom.
-
 // maxHeld is how many bytes of a call are held at most. It is far beyond what
 // any model writes in one: a provider gone mad must not fill the memory.
 const maxHeld = 8 << 20
