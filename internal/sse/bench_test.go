@@ -10,10 +10,10 @@ import (
 func chatStream(events int) []byte {
 	var stream []byte
 	for range events {
-		stream = AppendData(stream, []byte(`{"id":"chatcmpl-9x8y7z","object":"chat.completion.chunk","created":1730000000,`+
-			`"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":" token"},"finish_reason":null}]}`))
+		stream = append(stream, `data: {"id":"chatcmpl-9x8y7z","object":"chat.completion.chunk","created":1730000000,`+
+			`"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":" token"},"finish_reason":null}]}`+"\n\n"...)
 	}
-	return AppendData(stream, []byte("[DONE]"))
+	return append(stream, "data: [DONE]\n\n"...)
 }
 
 func BenchmarkNext(b *testing.B) {
@@ -65,14 +65,5 @@ func BenchmarkLongLineInSmallReads(b *testing.B) {
 		if events != 1 {
 			b.Fatal(events)
 		}
-	}
-}
-
-func BenchmarkAppendData(b *testing.B) {
-	data := bytes.Repeat([]byte("x"), 200)
-	b.ReportAllocs()
-	var dst []byte
-	for b.Loop() {
-		dst = AppendData(dst[:0], data)
 	}
 }

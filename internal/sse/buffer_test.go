@@ -219,7 +219,7 @@ func TestLargeStreamsSurviveGrowthAndReuse(t *testing.T) {
 	for i := range 400 {
 		data := strings.Repeat("x", i*i%9000)
 		stream = append(stream, ": c\n"...)
-		stream = AppendEvent(stream, "n", []byte(data+"\n"+data))
+		stream = append(stream, "event: n\ndata: "+data+"\ndata: "+data+"\n\n"...)
 		fmt.Fprintf(&want, "%q %q;", "n", data+"\n"+data)
 	}
 	var b Buffer
@@ -268,7 +268,7 @@ type lastRead struct {
 func (r lastRead) Read(p []byte) (int, error) { return copy(p, r.text), r.err }
 
 func TestReadingDoesNotAllocate(t *testing.T) {
-	stream := append(chatStream(50), AppendEvent(nil, "e", []byte("a\nb"))...)
+	stream := append(chatStream(50), "event: e\ndata: a\ndata: b\n\n"...)
 	reader := bytes.NewReader(stream)
 	b := &Buffer{}
 	drain := func() {

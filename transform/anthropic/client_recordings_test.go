@@ -2,8 +2,10 @@ package anthropic
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
@@ -113,12 +115,16 @@ func TestRecordedStreamsAreHeard(t *testing.T) {
 
 func TestRecordedAnswersAreReadBack(t *testing.T) {
 	eachForeign(t, func(t *testing.T, codec transform.ProviderCodec, r recording) {
-		if r.body == nil || r.status != 200 {
+		if r.body == nil || r.status != 200 || strings.Contains(r.name, "count-tokens") {
 			t.Skip("not a whole answer")
 		}
 		a, err := codec.DecodeResponse(r.body)
+		var said *transform.Error
+		if errors.As(err, &said) {
+			return // the provider's own error in a 200
+		}
 		if err != nil {
-			t.Skip("an error")
+			t.Fatal(err)
 		}
 		body := Codec{}.AppendResponse(nil, a, nil)
 		if err := jsonbytes.Check(body, 0); err != nil {
