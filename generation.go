@@ -114,7 +114,7 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 	if err != nil {
 		return nil, err
 	}
-	table, err := routing.NewTable(upstreams, routes)
+	table, err := routing.NewTable(upstreams, routes, g.health)
 	if err != nil {
 		return nil, &placedError{"/models", err}
 	}
@@ -126,6 +126,8 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 		Observer: observer,
 		Limits:   cfg.limits(),
 		Retries:  gateway.DefaultRetries,
+		Backoff:  gateway.DefaultBackoff,
+		Breaker:  routing.DefaultBreaker,
 		Stream:   gateway.Stream{Heartbeat: cfg.heartbeat()},
 		Streams:  openStreams,
 	}
@@ -144,6 +146,25 @@ func (g *generation) memory() gateway.Memory {
 	})
 	g.shared = append(g.shared, memoryKey{})
 	return store.(memory)
+}
+
+// healthKey tells providers apart whose health is one: the same name, type and address.
+type healthKey struct{ name, kind, address string }
+
+// providerHealth lets the pool hold what is known of a provider.
+type providerHealth struct{ *routing.Health }
+
+// Destruct has nothing to do: facts are all there is to it.
+func (providerHealth) Destruct() error { return nil }
+
+// health is what is known of a provider, over all configs that have it.
+func (g *generation) health(u *providers.Upstream) *routing.Health {
+	key := healthKey{u.Name, u.Type(), u.Base().Origin().String()}
+	health, _, _ := sharedState.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return providerHealth{new(routing.Health)}, nil
+	})
+	g.shared = append(g.shared, key)
+	return health.(providerHealth).Health
 }
 
 func (c *Config) surface() gateway.Surface {

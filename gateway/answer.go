@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
@@ -18,18 +19,18 @@ func (a *attempt) relayAnswer(ctx context.Context, response *http.Response) *fai
 	in := newBuffer()
 	defer in.release()
 	if mediaType(response.Header) == "text/event-stream" {
-		return &failure{err: errUpstreamProtocol, verdict: ambiguous}
+		return failureOf(errUpstreamProtocol, ambiguous)
 	}
 	limit := int64(a.g.Limits.Answer)
 	if n := response.ContentLength; n > limit {
-		return &failure{err: errAnswerTooLarge, verdict: ambiguous}
+		return failureOf(errAnswerTooLarge, ambiguous)
 	} else if n >= int64(cap(in.bytes)) {
 		in.bytes = make([]byte, 0, n+1)
 	}
 	var err error
 	if in.bytes, err = readAll(in.bytes, response.Body, limit); err != nil {
 		if errors.Is(err, errTooMuch) {
-			return &failure{err: errAnswerTooLarge, verdict: ambiguous}
+			return failureOf(errAnswerTooLarge, ambiguous)
 		}
 		return a.sendFailure(ctx, err)
 	}
@@ -70,7 +71,7 @@ func (a *attempt) renderAnswer(body []byte, contentType []string) ([]byte, trans
 	var e *transform.Error
 	if !errors.As(err, &e) {
 		a.record.Cause = err.Error()
-		return nil, summary, &failure{err: errUpstreamProtocol, verdict: ambiguous}
+		return nil, summary, failureOf(errUpstreamProtocol, ambiguous)
 	}
 	return nil, summary, a.insideFailure(e, a.readable(body), contentType)
 }
@@ -87,7 +88,8 @@ func (a *attempt) readable(body []byte) []byte {
 // how it was said, if that is known.
 func (a *attempt) insideFailure(e *transform.Error, said []byte, contentType []string) *failure {
 	inner := *e
-	failed := &failure{err: &inner, verdict: verdictOf(e.HTTPStatus(), e.Kind)}
+	failed := failureOf(&inner, verdictOf(e.HTTPStatus(), e.Kind))
+	failed.ofKey = blamesKey(e.Kind)
 	switch {
 	case failed.hideCredential():
 	case a.same && said != nil && a.mayPass(said):
@@ -163,6 +165,7 @@ func (a *attempt) commit(status int, contentType []string, length int) {
 	}
 	a.answerHeader()
 	a.record.Status = status
+	a.latency = time.Since(a.began)
 	a.record.FirstToken = sinceStart(&a.record)
 	a.w.WriteHeader(status)
 }

@@ -3,8 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
+	"net/http/httptrace"
 	"sync/atomic"
 	"time"
 
@@ -14,117 +14,104 @@ import (
 	"github.com/caddyllm/llmproxy/usage"
 )
 
-// verdict says what a failed attempt means for the next target.
-type verdict uint8
-
-const (
-	// final: no other target can help, the fault is the request's.
-	final verdict = iota
-	// refused: the provider did no work, nothing is owed.
-	refused
-	// ambiguous: the provider may have done the work: at most one more try, elsewhere.
-	ambiguous
-)
-
-// failure is a failed attempt.
-type failure struct {
-	err     *transform.Error
-	verdict verdict
-	// body is the provider's own error, to be passed on as it is, with its own
-	// status; nil: write err.
-	body        []byte
-	status      int
-	contentType []string
-}
-
-// inItsOwnWords passes the provider's error on as it came.
-func (f *failure) inItsOwnWords(status int, contentType []string, body []byte) {
-	f.body, f.status, f.contentType = body, status, contentType
-}
-
-func (f *failure) Error() string { return f.err.Message }
-func (f *failure) Unwrap() error { return f.err }
-
 // attempt is one request to one target.
 type attempt struct {
 	*call
-	target   routing.Target
+	target   *routing.Target
 	endpoint providers.Endpoint
+	// credential is the key, empty if the provider has none or comes by it otherwise.
+	credential string
 	// same tells that client and provider speak one format.
 	same bool
 	// last tells that no other target remains.
-	last   bool
-	watch  *watchdog
-	cancel context.CancelCauseFunc
+	last     bool
+	timeouts routing.Timeouts
+	began    time.Time
+	// latency is to the first content of a stream, or to the end of another answer.
+	latency time.Duration
+	watch   *watchdog
+	cancel  context.CancelCauseFunc
 	// touched is set once the transport began to read the body: before that,
 	// nothing was sent that a provider could act on.
 	touched atomic.Bool
 }
 
-// attemptAll tries the targets in turn until one commits an answer. The error
-// is the first one: what came after it was makeshift.
-func (c *call) attemptAll() error {
-	attempts := 1 + c.g.Retries
-	if c.plan.Retries >= 0 {
-		attempts = 1 + c.plan.Retries
+// attempt asks the target that is next, and reports how that went.
+func (t *tries) attempt() *failure {
+	target := &t.targets[t.at]
+	a := &attempt{
+		call: t.call, target: target.Target, credential: target.Upstream.Base().Key(target.key),
+		last: t.last(), timeouts: t.timeouts(target.Target), began: time.Now(),
 	}
-	deadline := c.record.Start.Add(c.g.Limits.Total)
-	var first *failure
-	unsure := false // whether any of them may have been answered
-	targets := c.plan.Targets
-	for i := range targets {
-		if triedBefore(targets[:i], &targets[i]) {
-			continue
-		}
-		last := c.record.Attempts+1 >= attempts || i == len(targets)-1
-		failed := c.attempt(targets[i], last, deadline)
-		// A refused credential says nothing about the provider's other ones.
-		for keys := len(targets[i].Upstream.Base().Keys()); keys > 1 && failed.refusesKey() && c.record.Attempts < attempts; keys-- {
-			failed = c.attempt(targets[i], last, deadline)
-		}
-		if failed == nil {
-			return nil
-		}
-		if first == nil {
-			first = failed
-		}
-		unsure = unsure || failed.verdict == ambiguous
-		if last || c.committed || failed.verdict == final || c.r.Context().Err() != nil || !time.Now().Before(deadline) {
-			break
-		}
-		if failed.verdict == ambiguous {
-			if c.record.PossibleDuplicate {
-				break
-			}
-			c.record.PossibleDuplicate = true
-		}
+	// A panic, which goes on from here, says nothing of the target.
+	report := routing.Report{Probe: t.probe, Stream: a.routing.stream}
+	defer func() { target.State.End(&t.g.Breaker, report, time.Now()) }()
+	failed := a.run(t.deadline)
+	report.Latency = a.latency
+	report.Key = target.Upstream.Base().Fingerprints()[target.key]
+	switch {
+	case failed != nil:
+		report.Outcome, report.Wait = failed.outcome(), failed.err.RetryAfter
+		a.blameKey(failed, report.Key)
+	case a.record.Ending == usage.Complete:
+		report.Outcome = routing.Succeeded
+	case a.record.Ending == usage.Broken:
+		report.Outcome = routing.Failed
 	}
-	if first == nil {
-		return modelNotFound(c.routing.model)
-	}
-	if unsure {
-		// A client's own retry on top would be billed once more.
-		e := *first.err
-		e.NoRetry = true
-		first.err = &e
-	}
-	return first
+	return failed
 }
 
-func triedBefore(before []routing.Target, t *routing.Target) bool {
-	for i := range before {
-		if before[i].Upstream == t.Upstream && before[i].Model == t.Model {
-			return true
-		}
+// How long a key is left alone after the provider refused it.
+const (
+	keyPause    = 10 * time.Minute
+	rightsPause = time.Minute
+)
+
+// blameKey leaves a key alone that the provider does not take: for all models
+// where it is unknown or has no money left, for this one where it lacks a right.
+func (a *attempt) blameKey(f *failure, key providers.Fingerprint) {
+	if !f.ofKey {
+		return
 	}
-	return false
+	switch f.kind {
+	case transform.ErrAuthentication, transform.ErrQuota:
+		a.g.Routes.Health(a.target.Upstream).RefuseKey(key, time.Now().Add(keyPause))
+	case transform.ErrPermission:
+		a.target.State.RefuseKey(key, time.Now().Add(rightsPause))
+	}
 }
 
-// attempt sends the request to one target and relays its answer. It returns
-// nil once an answer has begun, however it ended.
-func (c *call) attempt(target routing.Target, last bool, deadline time.Time) *failure {
-	a := &attempt{call: c, target: target, last: last}
-	c.record.Provider, c.record.Model = target.Upstream.Name, target.Model
+// timeouts are those of the target's route, and the gateway's where it sets none.
+func (c *call) timeouts(target *routing.Target) routing.Timeouts {
+	limits := &c.g.Limits
+	own := routing.Timeouts{FirstToken: limits.FirstToken, Idle: limits.Idle, Total: limits.Total}
+	if target.Route == nil {
+		return own
+	}
+	set := &target.Route.Timeouts
+	own.Connect = set.Connect
+	if set.FirstToken > 0 {
+		own.FirstToken = set.FirstToken
+	}
+	if set.Idle > 0 {
+		own.Idle = set.Idle
+	}
+	return own
+}
+
+// total bounds the time until the answer commits.
+func (c *call) total() time.Duration {
+	if c.plan.Route != nil && c.plan.Route.Timeouts.Total > 0 {
+		return c.plan.Route.Timeouts.Total
+	}
+	return c.g.Limits.Total
+}
+
+// run sends the request and relays the answer. It returns nil once an answer has
+// begun, however it ended.
+func (a *attempt) run(deadline time.Time) *failure {
+	c := a.call
+	c.record.Provider, c.record.Model = a.target.Upstream.Name, a.target.Model
 	if err := a.locate(); err != nil {
 		return err
 	}
@@ -144,13 +131,13 @@ func (c *call) attempt(target routing.Target, last bool, deadline time.Time) *fa
 	defer a.watch.stop()
 	a.watch.expect(a.silence(), errUpstreamTimeout)
 
-	request, err := a.upstreamRequest(ctx, body)
+	request, err := a.upstreamRequest(a.traceConnect(ctx), body)
 	if err != nil {
 		_ = request.Body.Close() // which no transport will do
 		return a.unsigned(ctx, err)
 	}
 	c.record.Attempts++
-	response, err := target.Upstream.Base().Transport().RoundTrip(request)
+	response, err := a.target.Upstream.Base().Transport().RoundTrip(request)
 	if err != nil {
 		return a.sendFailure(ctx, err)
 	}
@@ -172,12 +159,24 @@ func (c *call) attempt(target routing.Target, last bool, deadline time.Time) *fa
 	return a.relayAnswer(ctx, response)
 }
 
+// traceConnect gives the connection less time than the answer, if that is asked
+// for. The transport has a limit of its own for each address that it dials.
+func (a *attempt) traceConnect(ctx context.Context) context.Context {
+	if a.timeouts.Connect == 0 {
+		return ctx
+	}
+	a.watch.expect(a.timeouts.Connect, errUpstreamTimeout)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { a.watch.expect(a.silence(), errUpstreamTimeout) },
+	})
+}
+
 // silence is how long the provider may say nothing at first.
 func (a *attempt) silence() time.Duration {
 	if a.routing.stream && !a.last {
-		return a.g.Limits.FirstToken
+		return a.timeouts.FirstToken
 	}
-	return a.g.Limits.Total
+	return a.timeouts.Total
 }
 
 // ask is what the endpoint is asked for.
@@ -195,7 +194,7 @@ func (a *attempt) locate() *failure {
 	case opEmbeddings:
 		embedder, ok := upstream.Provider.(providers.Embedder)
 		if !ok {
-			return &failure{err: errNoEmbeddings, verdict: refused}
+			return failureOf(errNoEmbeddings, skipped)
 		}
 		a.endpoint = embedder.Embeddings(a.ask())
 	case opCount:
@@ -213,7 +212,7 @@ func (a *attempt) locate() *failure {
 			a.endpoint = forwarder.Forward(a.ask(), a.path)
 		}
 		if a.endpoint.URL == nil {
-			return &failure{err: errNoOperation, verdict: refused}
+			return failureOf(errNoOperation, skipped)
 		}
 		a.same = true
 		return nil
@@ -246,148 +245,22 @@ func (a *attempt) namesModelInside() bool {
 	return a.client.Format() == transform.Gemini && a.op != opChat && (a.has("requests") || a.has("generateContentRequest") || a.has("generate_content_request"))
 }
 
+// onUnsupported is what the target's route says of what the target cannot be given.
+func (a *attempt) onUnsupported() routing.OnUnsupported {
+	if a.target.Route == nil {
+		return ""
+	}
+	return a.target.Route.OnUnsupported
+}
+
 // asFailure is an error that has nothing to do with the provider.
 func (a *attempt) asFailure(err error) *failure {
 	var e *transform.Error
 	if !errors.As(err, &e) {
 		e = errInternal
 	}
-	failed := &failure{err: e}
-	if e.Code == codeUnsupported && a.plan.OnUnsupported == routing.SkipUnsupported {
-		failed.verdict = refused
+	if e.Code == codeUnsupported && a.onUnsupported() == routing.SkipUnsupported {
+		return failureOf(e, skipped)
 	}
-	return failed
-}
-
-// sendFailure judges an error of the transport: what was not sent can be sent
-// elsewhere, what may have arrived is ambiguous.
-func (a *attempt) sendFailure(ctx context.Context, err error) *failure {
-	a.record.Cause = err.Error()
-	sent := a.touched.Load()
-	if a.r.Context().Err() != nil {
-		// The provider may be at work on it, and will charge for that.
-		a.accepted = a.accepted || sent
-		return a.clientGone()
-	}
-	cause := timeoutOf(ctx)
-	switch {
-	case cause != nil && sent:
-		a.accepted = true
-		return &failure{err: cause, verdict: ambiguous}
-	case cause != nil:
-		return &failure{err: cause, verdict: refused}
-	case sent:
-		return &failure{err: errUpstreamBroken, verdict: ambiguous}
-	}
-	return &failure{err: errUpstreamConnect, verdict: refused}
-}
-
-// unsigned is a request for which the gateway had no credential to sign with.
-func (a *attempt) unsigned(ctx context.Context, err error) *failure {
-	a.record.Cause = err.Error()
-	if a.r.Context().Err() != nil {
-		return a.clientGone()
-	}
-	if cause := timeoutOf(ctx); cause != nil {
-		return &failure{err: cause, verdict: refused}
-	}
-	return &failure{err: errNoUpstreamCredential, verdict: refused}
-}
-
-func (a *attempt) clientGone() *failure {
-	a.record.Ending = usage.ClientGone
-	return &failure{err: errClientGone}
-}
-
-// timeoutOf is the watchdog's reason, nil if it did not bark.
-func timeoutOf(ctx context.Context) *transform.Error {
-	var e *transform.Error
-	if errors.As(context.Cause(ctx), &e) {
-		return e
-	}
-	return nil
-}
-
-// maxErrorBody bounds what is read of a failed answer.
-const maxErrorBody = 64 << 10
-
-// statusFailure reads a provider's error and judges it.
-func (a *attempt) statusFailure(ctx context.Context, response *http.Response) *failure {
-	body, err := readAll(nil, io.LimitReader(response.Body, maxErrorBody), maxErrorBody)
-	if err != nil && a.r.Context().Err() != nil {
-		return a.clientGone()
-	}
-	if cause := timeoutOf(ctx); cause != nil {
-		return &failure{err: cause, verdict: refused}
-	}
-	e := a.endpoint.Codec.DecodeError(response.StatusCode, body)
-	if e.RetryAfter == 0 {
-		e.RetryAfter = retryAfter(response.Header, time.Now())
-	}
-	failed := &failure{err: e, verdict: verdictOf(response.StatusCode, e.Kind)}
-	if response.StatusCode < 400 {
-		failed.err, failed.verdict = errUpstreamProtocol, refused
-		return failed
-	}
-	a.present(failed, response, body)
-	return failed
-}
-
-// present decides how a provider's error is shown to the client: a readable error
-// of the client's own format as it is, anything else in our words. Our own
-// credential's trouble is never a 401 or 403, which would be the client's.
-func (a *attempt) present(failed *failure, response *http.Response, body []byte) {
-	ours := failed.hideCredential()
-	login := response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden
-	switch {
-	case ours && login:
-	case a.same && a.client.IsError(body) && a.mayPass(body):
-		failed.inItsOwnWords(response.StatusCode, contentType(true, response.Header), body)
-	case !ours:
-		a.putIntoOurWords(failed.err)
-	}
-}
-
-// putIntoOurWords takes out of a provider's error what is not for clients. A
-// type of another format means nothing to them.
-func (a *attempt) putIntoOurWords(e *transform.Error) {
-	e.Message = a.redact(e.Message)
-	if !a.same {
-		e.Type = ""
-	}
-}
-
-// hideCredential keeps trouble with our own credential from looking like the client's.
-func (f *failure) hideCredential() bool {
-	if !ofCredential(f.err) {
-		return false
-	}
-	f.err = errUpstreamAuth
-	return true
-}
-
-// refusesKey tells whether the provider took exception to the credential it got.
-func (f *failure) refusesKey() bool { return f != nil && f.err == errUpstreamAuth }
-
-// ofCredential tells whether a provider's error is about the credential it got.
-func ofCredential(e *transform.Error) bool {
-	return e.Kind == transform.ErrAuthentication || e.Kind == transform.ErrPermission
-}
-
-// verdictOf judges an HTTP status, with the kind of error in its body.
-func verdictOf(status int, kind transform.ErrorKind) verdict {
-	switch kind {
-	case transform.ErrAuthentication, transform.ErrPermission, transform.ErrQuota, transform.ErrRateLimit, transform.ErrOverloaded:
-		return refused
-	case transform.ErrContextLength, transform.ErrContentPolicy:
-		return final
-	}
-	switch {
-	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
-		return ambiguous // something in between may have delivered it
-	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusFailedDependency, // Bedrock's model failed
-		status == http.StatusConflict, status == http.StatusTooEarly:
-		return refused
-	}
-	return final
+	return failureOf(e, final)
 }

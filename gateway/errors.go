@@ -81,6 +81,8 @@ var (
 	errStreamStalled    = &transform.Error{Kind: transform.ErrTimeout, Code: "upstream_timeout", Message: "Upstream stream stalled."}
 	errEventTooLarge    = &transform.Error{Kind: transform.ErrUpstream, Code: "event_too_large", Message: "An event of the upstream stream is larger than this gateway takes."}
 	errAnswerTooLarge   = &transform.Error{Kind: transform.ErrUpstream, Code: "upstream_protocol_error", Message: "The provider's answer is larger than this gateway takes."}
+	errNoTarget         = &transform.Error{Kind: transform.ErrOverloaded, Code: "no_healthy_upstream", Message: "No provider of this model can be reached at present: ask again later."}
+	errTargetsLimited   = &transform.Error{Kind: transform.ErrRateLimit, Code: "rate_limit_exceeded", Message: "Every provider of this model wants to be left alone for a while: ask again later."}
 	errInternal         = &transform.Error{Kind: transform.ErrInternal, Code: "internal_error", Message: "The gateway failed. The error is in its log."}
 	errClientGone       = &transform.Error{Kind: transform.ErrCancelled, Code: "client_closed_request", Message: "The client closed the request."}
 )

@@ -43,6 +43,7 @@ type setup struct {
 	aliases   []alias
 	keys      []auth.Key
 	origins   []string
+	health    func(*providers.Upstream) *routing.Health
 	change    func(*gateway.Gateway)
 }
 
@@ -71,6 +72,7 @@ func (s setup) start(t testing.TB) *gate {
 		Surface: gateway.Surface{OpenAI: true, Health: true},
 		Auth:    who, Routes: s.table(t), Observer: seen,
 		Limits: gateway.DefaultLimits(), Retries: gateway.DefaultRetries,
+		Backoff: gateway.Backoff{Transient: time.Millisecond, Throttled: time.Millisecond, Most: time.Second}, Breaker: routing.DefaultBreaker,
 		Streams: new(gateway.Streams), Memory: signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour, nil)},
 	}
 	if s.change != nil {
@@ -108,7 +110,7 @@ func (s setup) table(t testing.TB) *routing.Table {
 		}
 		routes = append(routes, route)
 	}
-	table, err := routing.NewTable(s.upstreams, routes)
+	table, err := routing.NewTable(s.upstreams, routes, s.health)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/routing"
 	"github.com/caddyllm/llmproxy/transform"
 	"github.com/caddyllm/llmproxy/transform/openai"
 )
@@ -74,7 +75,7 @@ func TestFormsNameTheirModel(t *testing.T) {
 			if err != nil {
 				return
 			}
-			a := &attempt{call: c}
+			a := &attempt{call: c, target: new(routing.Target)}
 			a.target.Model = "another"
 			got := string(a.editedForm().bytes)
 			if want := strings.Replace(string(c.body.bytes), "\r\n\r\n"+test.want+"\r\n", "\r\n\r\nanother\r\n", 1); got != want {
@@ -161,7 +162,7 @@ func FuzzForm(f *testing.F) {
 		if err := c.readForm(); err != nil {
 			return
 		}
-		a := &attempt{call: c}
+		a := &attempt{call: c, target: new(routing.Target)}
 		a.target.Model = "another"
 		edited := formCall(contentType, a.editedForm().bytes)
 		if err := edited.readForm(); err == nil && edited.routing.model != "another" {

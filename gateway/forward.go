@@ -42,13 +42,13 @@ var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return 
 func (a *attempt) relayBytes(ctx context.Context, response *http.Response) *failure {
 	contentType := response.Header["Content-Type"]
 	if len(contentType) != 1 || !isPassive(mediaType(response.Header)) {
-		return &failure{err: errUpstreamProtocol, verdict: ambiguous}
+		return failureOf(errUpstreamProtocol, ambiguous)
 	}
 	memory := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(memory)
 	control := http.NewResponseController(a.w)
 	for {
-		a.watch.expect(a.g.Limits.Idle, errStreamStalled)
+		a.watch.expect(a.timeouts.Idle, errStreamStalled)
 		n, err := response.Body.Read(*memory)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return a.brokenBytes(ctx, err)

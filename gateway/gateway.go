@@ -26,6 +26,10 @@ type Gateway struct {
 	// Retries is how many attempts may follow the first where the route does not say.
 	Retries int
 	Stream  Stream
+	// Backoff is how long a target is left alone within a call, Breaker when it is
+	// left alone by all calls.
+	Backoff Backoff
+	Breaker routing.Breaker
 	// Media fetches what requests name by URL where a provider takes no URLs;
 	// nil: nothing is fetched.
 	Media MediaFetcher

@@ -36,7 +36,7 @@ func (c *call) serveModels() {
 		c.writeError(modelNotFound(model))
 		return
 	}
-	if _, err := c.g.Routes.Plan(model, c.principal.MayUse); err != nil {
+	if !c.g.Routes.Knows(model, c.r) {
 		c.writeError(modelNotFound(model))
 		return
 	}

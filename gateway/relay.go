@@ -142,7 +142,7 @@ func (r *relay) expectMore() {
 		r.watch.expect(lastWords, errStreamStalled)
 		return
 	}
-	r.watch.expect(r.g.Limits.Idle, errStreamStalled)
+	r.watch.expect(r.timeouts.Idle, errStreamStalled)
 }
 
 // ended tells whether the stream may stop here. Where several answers were asked
@@ -237,7 +237,7 @@ func (r *relay) lost(contentType []string) *failure {
 	case errStopping:
 		return &failure{err: r.broken}
 	case errStreamBroken, errStreamStalled, errUpstreamTimeout, errUpstreamProtocol, errEventTooLarge:
-		return &failure{err: r.broken, verdict: ambiguous}
+		return failureOf(r.broken, ambiguous)
 	}
 	var said []byte
 	if _, ok := r.passage.(saidItself); ok && r.endpoint.Framing == transform.FramingSSE {
@@ -340,5 +340,5 @@ func (a *attempt) notAStream(ctx context.Context, response *http.Response) *fail
 	if _, err := a.endpoint.Codec.InspectResponse(body); errors.As(err, &e) {
 		return a.insideFailure(e, a.readable(body), contentType(true, response.Header))
 	}
-	return &failure{err: errUpstreamProtocol, verdict: ambiguous}
+	return failureOf(errUpstreamProtocol, ambiguous)
 }

@@ -25,6 +25,8 @@ type call struct {
 	// resolvedItems tells that the body holds items of answers of the gateway.
 	resolvedItems bool
 	plan          *routing.Plan
+	// wasted is what attempts consumed that came to nothing.
+	wasted usage.Tokens
 	// decoded is the request in neutral form, once a target needs it.
 	decoded *decodedRequest
 
@@ -117,7 +119,7 @@ func (c *call) makePlan() error {
 	if !c.principal.MayUse(c.routing.model) {
 		return errModelNotAllowed
 	}
-	plan, err := c.g.Routes.Plan(c.routing.model, c.principal.MayUse)
+	plan, err := c.g.Routes.Plan(c.routing.model, (*planned)(c), time.Now())
 	if errors.Is(err, routing.ErrUnknownModel) {
 		return modelNotFound(c.routing.model)
 	}

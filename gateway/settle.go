@@ -20,7 +20,7 @@ func (c *call) settle() {
 	if c.body != nil {
 		c.record.BytesIn = int64(len(c.body.bytes))
 	}
-	c.record.Tokens = c.bill()
+	c.record.Tokens = c.bill().Plus(c.wasted)
 	if c.record.Ending == "" {
 		c.record.Ending = c.ending()
 		if c.record.Error == "" { // a panic, which goes on from here
@@ -60,6 +60,20 @@ func (c *call) bill() usage.Tokens {
 		tokens.Output, tokens.Estimated = output, true
 	}
 	return tokens
+}
+
+// bookFailure books an attempt that came to nothing, under the target that it was
+// made to. What it consumed is not lost on the call.
+func (t *tries) bookFailure(f *failure) {
+	if f.verdict == skipped {
+		return
+	}
+	spent := t.bill()
+	t.record.Failures = append(t.record.Failures, usage.Failure{
+		Provider: t.record.Provider, Model: t.record.Model, Error: f.err.Class(), Cause: t.record.Cause, Tokens: spent,
+	})
+	t.wasted = t.wasted.Plus(spent)
+	t.accepted, t.delivered, t.record.Tokens = false, 0, usage.Tokens{}
 }
 
 func (c *call) estimateOutput() int64 {

@@ -73,7 +73,7 @@ func (a *attempt) translate(out *buffer) error {
 		}
 	}
 	// What was refused may be why the encoder found nothing left to write.
-	if refused := slices.Concat(a.decoded.lost.Refused, lost.Refused); len(refused) > 0 && a.plan.OnUnsupported != routing.DropUnsupported {
+	if refused := slices.Concat(a.decoded.lost.Refused, lost.Refused); len(refused) > 0 && a.onUnsupported() != routing.DropUnsupported {
 		return unsupported(refused, a.endpoint.Codec.Format())
 	}
 	if err != nil {

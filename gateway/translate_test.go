@@ -217,7 +217,6 @@ func TestForeignTranslationIsDeterministic(t *testing.T) {
 
 func TestForeignErrorsAreToldInTheClientsFormat(t *testing.T) {
 	eachForeign(t, func(t *testing.T, module, model string, stream bool) {
-		g, srv := foreign(t, module, nil)
 		for _, test := range []struct {
 			status, want int
 			kind, retry  string
@@ -228,6 +227,7 @@ func TestForeignErrorsAreToldInTheClientsFormat(t *testing.T) {
 			if test.status == 529 && module == "gemini" {
 				continue // no word of its
 			}
+			g, srv := foreign(t, module, nil)
 			srv.Script(testllm.Reply{Status: test.status, Error: testllm.Error{Message: "because of " + providerKey}, Header: http.Header{"Retry-After": {"11"}}})
 			got := g.chat(t, string(testllm.ChatRequest(model, stream, "hi")))
 			var body struct {

@@ -45,7 +45,7 @@ func TestOnUnsupportedDecidesWhatBecomesOfARequest(t *testing.T) {
 					table, err := routing.NewTable(upstreams, []*routing.Route{{
 						Name: "m", Policy: routing.First{}, Retries: -1, OnUnsupported: test.mode,
 						Targets: []routing.Target{{Upstream: upstreams[0], Model: "claude-opus-4-5", Weight: 1}, {Upstream: upstreams[1], Model: "gpt-4o-audio", Weight: 1}},
-					}})
+					}}, nil)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -56,14 +56,11 @@ func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) (*http.Requ
 			}
 		}
 	}
-	settings := a.target.Upstream.Base()
 	signer, signs := a.target.Upstream.Provider.(providers.Signer)
-	if !signs {
-		if key := settings.Key(); key != "" {
-			a.target.Upstream.Authorize(header, key)
-		}
+	if !signs && a.credential != "" {
+		a.target.Upstream.Authorize(header, a.credential)
 	}
-	maps.Copy(header, settings.FixedHeader())
+	maps.Copy(header, a.target.Upstream.Base().FixedHeader())
 	request := (&http.Request{
 		Method: http.MethodPost, URL: a.endpoint.URL, Host: a.endpoint.URL.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -73,7 +70,7 @@ func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) (*http.Requ
 		GetBody: func() (io.ReadCloser, error) { return a.open(body), nil },
 	}).WithContext(ctx)
 	if signs {
-		return request, signer.Sign(request, body.bytes)
+		return request, signer.Sign(request, body.bytes, a.credential)
 	}
 	return request, nil
 }
@@ -98,7 +95,7 @@ func (a *attempt) upstreamBody() (*buffer, error) {
 			return nil, err
 		}
 	}
-	if dropped := a.record.Dropped; len(dropped) > 0 && a.plan.OnUnsupported == routing.RefuseUnsupported {
+	if dropped := a.record.Dropped; len(dropped) > 0 && a.onUnsupported() == routing.RefuseUnsupported {
 		body.release()
 		return nil, unsupported(dropped, a.endpoint.Codec.Format())
 	}

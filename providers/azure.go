@@ -201,9 +201,9 @@ func (p *AzureOpenAI) Authorize(header http.Header, key string) {
 }
 
 // Sign sends a key, or a token of Entra ID.
-func (p *AzureOpenAI) Sign(r *http.Request, _ []byte) error {
+func (p *AzureOpenAI) Sign(r *http.Request, _ []byte, key string) error {
 	if p.tokens == nil {
-		if key := p.Key(); key != "" {
+		if key != "" {
 			p.Authorize(r.Header, key)
 		}
 		return nil

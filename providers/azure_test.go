@@ -72,7 +72,7 @@ func TestAzureIsToldTheDeployment(t *testing.T) {
 func sign(t *testing.T, p providers.Provider) (http.Header, error) {
 	t.Helper()
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1", nil)
-	err := p.(providers.Signer).Sign(r, nil)
+	err := p.(providers.Signer).Sign(r, nil, p.Base().Key(0))
 	return r.Header, err
 }
 

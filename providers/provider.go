@@ -106,9 +106,10 @@ type Forwarder interface {
 // Signer is implemented by providers whose credential is more than a header
 // with a key: it may need the whole request, or a token that is fetched.
 type Signer interface {
-	// Sign is called once the request is complete, instead of Authorize. It
-	// must heed the request's context. Its error must not tell a secret.
-	Sign(r *http.Request, body []byte) error
+	// Sign is called once the request is complete, instead of Authorize. key is
+	// the credential to use, empty if none is configured. It must heed the
+	// request's context. Its error must not tell a secret.
+	Sign(r *http.Request, body []byte, key string) error
 }
 
 // ModelLister is implemented by providers that know their models without being asked.

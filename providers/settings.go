@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
@@ -41,7 +41,7 @@ type Settings struct {
 
 	base      *url.URL
 	keys      []string
-	nextKey   atomic.Uint32
+	prints    []Fingerprint
 	header    http.Header
 	transport http.RoundTripper
 	literal   bool
@@ -71,16 +71,19 @@ func (s *Settings) Keys() []string { return s.keys }
 // HasLiteralKey tells whether a key stands in the config itself.
 func (s *Settings) HasLiteralKey() bool { return s.literal }
 
-// Key is the credential for the next request, empty if there is none.
-func (s *Settings) Key() string {
-	switch n := uint32(len(s.keys)); n {
-	case 0:
+// Fingerprint tells credentials apart without showing them.
+type Fingerprint [8]byte
+
+// Fingerprints are those of Keys, in their order. A provider without keys has one
+// of zeros, for the credential that it comes by otherwise.
+func (s *Settings) Fingerprints() []Fingerprint { return s.prints }
+
+// Key is the credential of a fingerprint, empty if there is none.
+func (s *Settings) Key(i int) string {
+	if i < 0 || i >= len(s.keys) {
 		return ""
-	case 1:
-		return s.keys[0]
-	default:
-		return s.keys[(s.nextKey.Add(1)-1)%n]
 	}
+	return s.keys[i]
 }
 
 // Defaults are what a type of provider has where its settings say nothing.
@@ -103,6 +106,7 @@ func (s *Settings) Resolve(ctx caddy.Context, defaults Defaults) error {
 	if err := s.resolveKeys(repl, defaults.Environment, defaults.Keyless); err != nil {
 		return err
 	}
+	s.prints = fingerprints(s.keys)
 	if err := s.resolveHeader(repl); err != nil {
 		return err
 	}
@@ -169,6 +173,18 @@ func (s *Settings) resolveKeys(repl *caddy.Replacer, environment []string, keyle
 		return fmt.Errorf("api_key is missing: %s", hint)
 	}
 	return nil
+}
+
+func fingerprints(keys []string) []Fingerprint {
+	if len(keys) == 0 {
+		return make([]Fingerprint, 1)
+	}
+	prints := make([]Fingerprint, len(keys))
+	for i, key := range keys {
+		sum := sha256.Sum256([]byte(key))
+		prints[i] = Fingerprint(sum[:8])
+	}
+	return prints
 }
 
 func (s *Settings) resolveHeader(repl *caddy.Replacer) error {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/caddyllm/llmproxy/providers"
 	"github.com/caddyllm/llmproxy/routing"
@@ -25,7 +26,7 @@ func targets(spec string) []routing.Target {
 
 func order(p routing.Policy, list []routing.Target) string {
 	list = slices.Clone(list)
-	p.Order(list)
+	p.Order(nil, list)
 	var out strings.Builder
 	for _, target := range list {
 		out.WriteString(target.Model)
@@ -61,12 +62,12 @@ func TestRoundRobinTakesTurnsWithinEachPriority(t *testing.T) {
 	list := upstreams(t, "a:mock", "b:mock")
 	r := route(t, list, "m", "a/1 b/1 a/2@1 b/2@1", "")
 	r.Policy = new(routing.RoundRobin)
-	table, err := routing.NewTable(list, []*routing.Route{r})
+	table, err := routing.NewTable(list, []*routing.Route{r}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 6 {
-		plan, _ := table.Plan("m", everything)
+		plan, _ := table.Plan("m", rights(everything), time.Now())
 		want := []string{"a/1 b/1 a/2 b/2", "b/1 a/1 b/2 a/2"}[i%2]
 		if got := addresses(plan.Targets); got != want {
 			t.Errorf("call %d goes to %s, want %s", i, got, want)
@@ -120,7 +121,7 @@ func TestPlansDoNotDisturbEachOther(t *testing.T) {
 	list := upstreams(t, "a:mock")
 	r := route(t, list, "m-*", "a/x-* a/y-* a/z-*", "")
 	r.Policy = routing.Weighted{}
-	table, err := routing.NewTable(list, []*routing.Route{r})
+	table, err := routing.NewTable(list, []*routing.Route{r}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +129,7 @@ func TestPlansDoNotDisturbEachOther(t *testing.T) {
 	for _, name := range []string{"1", "2", "3", "4"} {
 		all.Go(func() {
 			for range 200 {
-				plan, err := table.Plan("m-"+name, everything)
+				plan, err := table.Plan("m-"+name, rights(everything), time.Now())
 				if err != nil || strings.Count(addresses(plan.Targets)+" ", "-"+name+" ") != 3 {
 					t.Errorf("plan is %+v (%v)", plan, err)
 				}

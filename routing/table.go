@@ -3,8 +3,10 @@ package routing
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyllm/llmproxy/internal/glob"
@@ -27,21 +29,70 @@ type Target struct {
 	Weight int
 	// Priority orders groups of targets: lower ones come first.
 	Priority int
+	// State is what is known of the target.
+	State *State
+	// Route is what the target was written for; nil: the client addressed it.
+	Route *Route
+	// hop is the place in the plan of the model that the target stands for.
+	hop int
+}
+
+// Same tells whether two targets are one.
+func (t *Target) Same(other *Target) bool {
+	return t.Upstream == other.Upstream && t.Model == other.Model
 }
 
 // Route is an alias: a model name, or a glob, and the targets behind it.
 type Route struct {
 	// Name is the alias; a * in it matches, and stands for the same in targets.
-	Name    string
+	Name string
+	// Match tells which requests the route is for; nil: all of them. Of several
+	// routes of one name the first that matches is taken.
+	Match   func(*http.Request) bool
 	Targets []Target
 	Policy  Policy
 	// Fallback are the models to try once every target is spent.
 	Fallback []string
+	// FallbackOn is what must have happened for that; 0: [DefaultConditions].
+	FallbackOn Conditions
 	// Retries is how many attempts may follow the first; negative: the gateway's default.
 	Retries int
 	// OnUnsupported is what becomes of a request that a target cannot be given whole.
 	OnUnsupported OnUnsupported
+	// FailAmbiguous does not send again what may have been answered.
+	FailAmbiguous bool
+	// Timeouts replace the gateway's where they are not 0.
+	Timeouts Timeouts
+	// Budget bounds the retries; nil: the route gets one of its own.
+	Budget *RetryBudget
 }
+
+// Timeouts bound how long a provider may take.
+type Timeouts struct {
+	// Connect is for the connection alone; 0: the transport's own.
+	Connect time.Duration
+	// FirstToken bounds the silence before a stream's first event while another target remains.
+	FirstToken time.Duration
+	// Idle bounds the silence within a stream.
+	Idle time.Duration
+	// Total bounds the time until an answer commits, all attempts together.
+	Total time.Duration
+}
+
+// Conditions are what a fallback can be for, as bits.
+type Conditions uint8
+
+// The conditions.
+const (
+	OnError Conditions = 1 << iota
+	OnRateLimit
+	OnTimeout
+	OnContextLength
+	OnContentFilter
+
+	// DefaultConditions are those that have nothing to do with the request itself.
+	DefaultConditions = OnError | OnRateLimit | OnTimeout
+)
 
 // OnUnsupported is what becomes of a request that a target cannot be given whole.
 // The zero value leaves out what is advisory and refuses without the rest.
@@ -57,36 +108,31 @@ const (
 	SkipUnsupported OnUnsupported = "skip"
 )
 
-// Plan is what may answer one request.
-type Plan struct {
-	// Label names the route in metrics: an alias or glob of the config, or [Other].
-	Label string
-	// Targets in the order in which to try them.
-	Targets []Target
-	// Retries and OnUnsupported are as of [Route].
-	Retries       int
-	OnUnsupported OnUnsupported
-}
-
 // Table knows all routes of a config. It does not change once made.
 type Table struct {
 	upstreams []*providers.Upstream // in config order
 	byName    map[string]*providers.Upstream
-	aliases   map[string]*Route
+	health    map[*providers.Upstream]*Health
+	aliases   map[string][]*Route
 	globs     []*Route // the most specific first
 }
 
 // NewTable makes a table of providers, in the order in which bare model names
 // look for one, and routes. It refuses routes without targets and fallbacks
-// that lead nowhere or in a circle.
-func NewTable(upstreams []*providers.Upstream, routes []*Route) (*Table, error) {
+// that lead nowhere or in a circle. health is what is known of each provider;
+// nil: nothing is yet.
+func NewTable(upstreams []*providers.Upstream, routes []*Route, health func(*providers.Upstream) *Health) (*Table, error) {
 	t := &Table{
 		upstreams: upstreams,
 		byName:    make(map[string]*providers.Upstream, len(upstreams)),
-		aliases:   make(map[string]*Route, len(routes)),
+		health:    make(map[*providers.Upstream]*Health, len(upstreams)),
+		aliases:   make(map[string][]*Route, len(routes)),
 	}
 	for _, u := range upstreams {
 		t.byName[u.Name] = u
+		if t.health[u] = new(Health); health != nil {
+			t.health[u] = health(u)
+		}
 	}
 	for _, r := range routes {
 		if len(r.Targets) == 0 {
@@ -97,8 +143,9 @@ func NewTable(upstreams []*providers.Upstream, routes []*Route) (*Table, error) 
 		if glob.IsPattern(r.Name) {
 			t.globs = append(t.globs, r)
 		} else {
-			t.aliases[r.Name] = r
+			t.aliases[r.Name] = append(t.aliases[r.Name], r)
 		}
+		t.complete(r)
 	}
 	slices.SortStableFunc(t.globs, func(a, b *Route) int { return glob.Specificity(b.Name) - glob.Specificity(a.Name) })
 	for _, r := range routes {
@@ -109,70 +156,43 @@ func NewTable(upstreams []*providers.Upstream, routes []*Route) (*Table, error) 
 	return t, nil
 }
 
+// complete fills in what a route leaves out.
+func (t *Table) complete(r *Route) {
+	if r.FallbackOn == 0 {
+		r.FallbackOn = DefaultConditions
+	}
+	if r.Budget == nil {
+		r.Budget = new(RetryBudget)
+	}
+	for i := range r.Targets {
+		target := &r.Targets[i]
+		target.Route = r
+		if !glob.IsPattern(target.Model) {
+			target.State = t.health[target.Upstream].Model(target.Model)
+		}
+	}
+}
+
+// checkFallback follows every route of a name: which of them is taken depends on
+// the request.
 func (t *Table) checkFallback(r *Route, path []string) error {
 	for _, name := range r.Fallback {
-		next, _ := t.route(name)
-		if next == nil {
+		next := t.claiming(name)
+		if len(next) == 0 {
 			if _, err := t.direct(name); err != nil {
 				return fmt.Errorf("model %q: fallback %q is neither a model of this config nor one that a provider serves", r.Name, name)
 			}
-			continue
 		}
-		if slices.Contains(path, next.Name) {
-			return fmt.Errorf("model %q: fallback goes round in a circle: %s", path[0], strings.Join(append(path, next.Name), " -> "))
-		}
-		if err := t.checkFallback(next, append(path, next.Name)); err != nil {
-			return err
+		for _, next := range next {
+			if slices.Contains(path, next.Name) {
+				return fmt.Errorf("model %q: fallback goes round in a circle: %s", path[0], strings.Join(append(path, next.Name), " -> "))
+			}
+			if err := t.checkFallback(next, append(path, next.Name)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
-}
-
-// Plan lists what may answer a request for the model. mayUse is asked for each
-// fallback model: one that the caller may not use is passed over, as the
-// targets behind an alias are implied by the right to the alias. The error is
-// [ErrUnknownModel].
-func (t *Table) Plan(name string, mayUse func(model string) bool) (*Plan, error) {
-	r, star := t.route(name)
-	if r == nil {
-		target, err := t.direct(name)
-		if err != nil {
-			return nil, err
-		}
-		return &Plan{Label: Other, Targets: []Target{target}, Retries: -1}, nil
-	}
-	p := &Plan{Label: r.Name, Retries: r.Retries, OnUnsupported: r.OnUnsupported}
-	p.Targets = t.appendTargets(make([]Target, 0, len(r.Targets)), r, star, mayUse)
-	return p, nil
-}
-
-func (t *Table) appendTargets(dst []Target, r *Route, star string, mayUse func(string) bool) []Target {
-	begin := len(dst)
-	for _, target := range r.Targets {
-		target.Model = glob.Expand(target.Model, star)
-		if !leadsAway(target.Model) {
-			dst = append(dst, target)
-		}
-	}
-	for group := dst[begin:]; len(group) > 0; {
-		n := 1
-		for n < len(group) && group[n].Priority == group[0].Priority {
-			n++
-		}
-		r.Policy.Order(group[:n])
-		group = group[n:]
-	}
-	for _, name := range r.Fallback {
-		if !mayUse(name) {
-			continue
-		}
-		if next, star := t.route(name); next != nil {
-			dst = t.appendTargets(dst, next, star, mayUse)
-		} else if target, err := t.direct(name); err == nil {
-			dst = append(dst, target)
-		}
-	}
-	return dst
 }
 
 // leadsAway tells names that would mean another place where they stand in a URL's
@@ -186,18 +206,31 @@ func leadsAway(model string) bool {
 	return false
 }
 
-// route finds the alias or glob that claims a name. A direct address of a
-// provider comes before globs: model * must not swallow openai/gpt-6.
-func (t *Table) route(name string) (*Route, string) {
-	if r := t.aliases[name]; r != nil {
-		return r, ""
+// claiming lists the routes that may claim a name: those of one alias, else every
+// glob that it matches. A direct address of a provider comes before globs: model *
+// must not swallow openai/gpt-6.
+func (t *Table) claiming(name string) []*Route {
+	if routes := t.aliases[name]; routes != nil {
+		return routes
 	}
 	if provider, _, ok := strings.Cut(name, "/"); ok && t.byName[provider] != nil {
-		return nil, ""
+		return nil
 	}
+	var routes []*Route
 	for _, r := range t.globs {
-		if star, ok := glob.Match(r.Name, name); ok {
-			return r, star
+		if _, ok := glob.Match(r.Name, name); ok {
+			routes = append(routes, r)
+		}
+	}
+	return routes
+}
+
+// route finds the route that claims a name for a request.
+func (t *Table) route(name string, r *http.Request) (*Route, string) {
+	for _, route := range t.claiming(name) {
+		if route.Match == nil || route.Match(r) {
+			star, _ := glob.Match(route.Name, name)
+			return route, star
 		}
 	}
 	return nil, ""
@@ -208,20 +241,24 @@ func (t *Table) route(name string) (*Route, string) {
 func (t *Table) direct(name string) (Target, error) {
 	if provider, model, ok := strings.Cut(name, "/"); ok && model != "" {
 		if u := t.byName[provider]; u != nil {
-			return Target{Upstream: u, Model: model, Weight: 1}, nil
+			return t.target(u, model), nil
 		}
 	}
 	for _, u := range t.upstreams {
 		if glob.Any(u.Base().Models, name) {
-			return Target{Upstream: u, Model: name, Weight: 1}, nil
+			return t.target(u, name), nil
 		}
 	}
 	for _, u := range t.upstreams {
 		if catalog.Serves(u.Type(), name) {
-			return Target{Upstream: u, Model: name, Weight: 1}, nil
+			return t.target(u, name), nil
 		}
 	}
 	return Target{}, ErrUnknownModel
+}
+
+func (t *Table) target(u *providers.Upstream, model string) Target {
+	return Target{Upstream: u, Model: model, Weight: 1, State: t.health[u].Model(model)}
 }
 
 // ParseTarget finds the target that <provider>/<model> means.
@@ -240,6 +277,15 @@ func ParseTarget(upstreams []*providers.Upstream, address string) (Target, error
 		known = append(known, u.Name)
 	}
 	return Target{}, fmt.Errorf("target %q: there is no provider %q, only %s", address, name, strings.Join(known, ", "))
+}
+
+// Knows tells whether a name leads anywhere.
+func (t *Table) Knows(name string, r *http.Request) bool {
+	if route, _ := t.route(name, r); route != nil {
+		return true
+	}
+	_, err := t.direct(name)
+	return err == nil
 }
 
 // Models lists every name that a client can ask for without a provider before
@@ -266,3 +312,6 @@ func (t *Table) Models() []string {
 
 // Upstreams lists the providers in config order.
 func (t *Table) Upstreams() []*providers.Upstream { return t.upstreams }
+
+// Health is what is known of a provider of the table.
+func (t *Table) Health(u *providers.Upstream) *Health { return t.health[u] }

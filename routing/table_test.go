@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -66,6 +68,18 @@ func addresses(targets []routing.Target) string {
 	return strings.Join(list, " ")
 }
 
+// rights are a call that may use some models.
+type rights func(model string) bool
+
+func (rights) Request() *http.Request     { return nil }
+func (r rights) MayUse(model string) bool { return r(model) }
+func (rights) Principal() string          { return "" }
+func (rights) User() string               { return "" }
+func (rights) Streams() bool              { return false }
+func (rights) Conversation() uint64       { return 0 }
+func (rights) InputTokens() int64         { return 0 }
+func (rights) OutputTokens() int64        { return 0 }
+
 func everything(string) bool { return true }
 
 func TestNamesLeadToTargets(t *testing.T) {
@@ -78,7 +92,7 @@ func TestNamesLeadToTargets(t *testing.T) {
 		route(t, list, "deep/*", "groq/*", ""),
 		route(t, list, "openai/gpt-claimed", "azure/gpt-claimed", ""),
 		route(t, list, "anthropic/*", "mock/never", ""),
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +112,7 @@ func TestNamesLeadToTargets(t *testing.T) {
 		{"gpt-6", "mock/echo", "*"},
 		{"nobody/gpt-6", "mock/echo", "*"},
 	} {
-		plan, err := table.Plan(test.name, everything)
+		plan, err := table.Plan(test.name, rights(everything), time.Now())
 		if err != nil || addresses(plan.Targets) != test.want || plan.Label != test.label {
 			t.Errorf("%s leads to %+v (%v), want %s by %s", test.name, plan, err, test.want, test.label)
 		}
@@ -107,7 +121,7 @@ func TestNamesLeadToTargets(t *testing.T) {
 
 func TestBareNamesGoToWhoListsThemThenToTheirFamily(t *testing.T) {
 	list := upstreams(t, "second:mock echo pool-*", "first:mock echo gpt-own", "my-openai:openai", "openai2:openai", "claude:anthropic", "google:gemini", "groq:groq")
-	table, err := routing.NewTable(list, nil)
+	table, err := routing.NewTable(list, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,13 +136,13 @@ func TestBareNamesGoToWhoListsThemThenToTheirFamily(t *testing.T) {
 		"gemini-3-pro":           "google/gemini-3-pro",
 		"text-embedding-004":     "google/text-embedding-004", // the longer prefix decides
 	} {
-		plan, err := table.Plan(name, everything)
-		if err != nil || addresses(plan.Targets) != want || plan.Label != routing.Other || plan.Retries != -1 {
+		plan, err := table.Plan(name, rights(everything), time.Now())
+		if err != nil || addresses(plan.Targets) != want || plan.Label != routing.Other || plan.Route != nil {
 			t.Errorf("%s leads to %+v (%v), want %s", name, plan, err, want)
 		}
 	}
 	for _, name := range []string{"", "unheard-of", "pool", "GPT-6", "grok-4", "groq/", "/gpt-6", "nobody/gpt-6", "pool-7/x", "*"} {
-		if plan, err := table.Plan(name, everything); !errors.Is(err, routing.ErrUnknownModel) {
+		if plan, err := table.Plan(name, rights(everything), time.Now()); !errors.Is(err, routing.ErrUnknownModel) {
 			t.Errorf("%q leads to %+v (%v)", name, plan, err)
 		}
 	}
@@ -136,11 +150,11 @@ func TestBareNamesGoToWhoListsThemThenToTheirFamily(t *testing.T) {
 
 func TestPrioritiesOrderGroups(t *testing.T) {
 	list := upstreams(t, "a:mock", "b:mock")
-	table, err := routing.NewTable(list, []*routing.Route{route(t, list, "m", "a/late@2 b/late@2 a/first b/middle@1 b/first", "")})
+	table, err := routing.NewTable(list, []*routing.Route{route(t, list, "m", "a/late@2 b/late@2 a/first b/middle@1 b/first", "")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, _ := table.Plan("m", everything)
+	plan, _ := table.Plan("m", rights(everything), time.Now())
 	if got := addresses(plan.Targets); got != "a/first b/first b/middle a/late b/late" {
 		t.Errorf("order is %s", got)
 	}
@@ -153,7 +167,7 @@ func TestFallbacksFollowTheTargetsWithinTheCallersRights(t *testing.T) {
 		route(t, list, "middle", "a/3@1 b/3", "bottom"),
 		route(t, list, "bottom", "b/4", ""),
 		route(t, list, "star-*", "b/star-*", ""),
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +182,7 @@ func TestFallbacksFollowTheTargetsWithinTheCallersRights(t *testing.T) {
 		{"a/1 b/3 b/4", all}, // the targets behind a name are implied by it
 		{"middle bottom gpt-6 b/direct star-9", "a/1 a/2"},
 	} {
-		plan, err := table.Plan("top", func(model string) bool { return !slices.Contains(strings.Fields(test.forbidden), model) })
+		plan, err := table.Plan("top", rights(func(model string) bool { return !slices.Contains(strings.Fields(test.forbidden), model) }), time.Now())
 		if err != nil || addresses(plan.Targets) != test.want || plan.Label != "top" {
 			t.Errorf("without %q: %s (%v), want %s", test.forbidden, addresses(plan.Targets), err, test.want)
 		}
@@ -191,13 +205,13 @@ func TestTablesThatMakeNoSense(t *testing.T) {
 		{"a circle behind it", []*routing.Route{route(t, list, "k", "a/x", "m"), route(t, list, "m", "a/x", "m")}, "m -> m"},
 		{"a circle through a glob", []*routing.Route{route(t, list, "m-*", "a/*", "n"), route(t, list, "n", "a/x", "m-7")}, "m-* -> n -> m-*"},
 	} {
-		_, err := routing.NewTable(list, test.routes)
+		_, err := routing.NewTable(list, test.routes, nil)
 		if err == nil || !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%s: error is %v, want %q", test.name, err, test.err)
 		}
 	}
 	diamond := []*routing.Route{route(t, list, "k", "a/x", "m n"), route(t, list, "m", "a/x", "o"), route(t, list, "n", "a/x", "o"), route(t, list, "o", "a/x", "gpt-6")}
-	if _, err := routing.NewTable(list, diamond); err != nil {
+	if _, err := routing.NewTable(list, diamond, nil); err != nil {
 		t.Errorf("two ways to one fallback are no circle: %v", err)
 	}
 }
@@ -221,7 +235,7 @@ func TestModelsAreListedOnce(t *testing.T) {
 	list := upstreams(t, "mock:mock slow own many-*", "openai:openai gpt-6")
 	table, err := routing.NewTable(list, []*routing.Route{
 		route(t, list, "zeta", "mock/x", ""), route(t, list, "alpha", "mock/x", ""), route(t, list, "team-*", "mock/*", ""), route(t, list, "openai/gpt-6", "mock/x", ""),
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,12 +250,12 @@ func TestModelsAreListedOnce(t *testing.T) {
 
 func TestGlobsDoNotLeadOutOfTheirPlace(t *testing.T) {
 	list := upstreams(t, "g:gemini")
-	table, err := routing.NewTable(list, []*routing.Route{route(t, list, "any-*", "g/*", ""), route(t, list, "all/*", "g/v/*", "")})
+	table, err := routing.NewTable(list, []*routing.Route{route(t, list, "any-*", "g/*", ""), route(t, list, "all/*", "g/v/*", "")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]int{"any-x": 1, "any-..": 0, "any-.": 0, "all/x/y": 1, "any-...": 1} {
-		plan, err := table.Plan(name, func(string) bool { return true })
+		plan, err := table.Plan(name, rights(everything), time.Now())
 		if err != nil || len(plan.Targets) != want {
 			t.Errorf("%s: %+v, %v", name, plan, err)
 		}

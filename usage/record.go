@@ -27,7 +27,10 @@ type Record struct {
 	// PossibleDuplicate tells that a request that was sent again may have been
 	// answered, and billed, the first time too.
 	PossibleDuplicate bool
-	Tokens            Tokens
+	// Tokens are what the call consumed, failed attempts included.
+	Tokens Tokens
+	// Failures are the attempts that came to nothing.
+	Failures []Failure
 	// Finish is why the answer ended, in Chat Completions' words.
 	Finish string
 	// Ending is how the call ended: see the Ending constants.
@@ -43,6 +46,15 @@ type Record struct {
 	Duration   time.Duration
 	// BytesIn and BytesOut are of the bodies, towards the client.
 	BytesIn, BytesOut int64
+}
+
+// Failure is an attempt that came to nothing.
+type Failure struct {
+	Provider, Model string
+	// Error and Cause are as of [Record].
+	Error, Cause string
+	// Tokens are what it consumed all the same.
+	Tokens Tokens
 }
 
 // Ending is how a call ended.

@@ -25,6 +25,15 @@ type Tokens struct {
 // Total is input and output together.
 func (t Tokens) Total() int64 { return t.Input + t.Output }
 
+// Plus is what two attempts consumed.
+func (t Tokens) Plus(o Tokens) Tokens {
+	return Tokens{
+		Input: t.Input + o.Input, CacheRead: t.CacheRead + o.CacheRead, CacheWrite: t.CacheWrite + o.CacheWrite,
+		Output: t.Output + o.Output, Reasoning: t.Reasoning + o.Reasoning,
+		Known: t.Known || o.Known, Estimated: t.Estimated || o.Estimated,
+	}
+}
+
 // maxTokens bounds what is believed of a provider's count: above every context
 // window there is, and far from where sums overflow.
 const maxTokens = 1 << 40

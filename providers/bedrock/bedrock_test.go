@@ -122,17 +122,17 @@ func TestBadSettingsAreRefusedWithoutTellingSecrets(t *testing.T) {
 func TestCredentialsInTheConfigComeFirst(t *testing.T) {
 	clearEnvironment(t, "")
 	t.Setenv(envBearer, "of-the-environment")
-	if p := mustLoad(t, `{"region":"us-east-1"}`); p.Key() != "of-the-environment" || p.keys != nil {
+	if p := mustLoad(t, `{"region":"us-east-1"}`); p.Key(0) != "of-the-environment" || p.keys != nil {
 		t.Error("the bearer token of the environment is not used")
 	}
 	p := mustLoad(t, `{"region":"us-east-1","access_key_id":"AKIDTEST","secret_access_key":"testsecret"}`)
-	if p.Key() != "" || p.keys == nil || !p.HasLiteralKey() || !slices.Contains(p.Secrets(), "testsecret") {
+	if p.Key(0) != "" || p.keys == nil || !p.HasLiteralKey() || !slices.Contains(p.Secrets(), "testsecret") {
 		t.Error("the access key of the config is not used")
 	}
-	if p := mustLoad(t, `{"region":"us-east-1","profile":"team"}`); p.Key() != "" || p.keys == nil {
+	if p := mustLoad(t, `{"region":"us-east-1","profile":"team"}`); p.Key(0) != "" || p.keys == nil {
 		t.Error("the profile of the config is not used")
 	}
-	if p := mustLoad(t, `{"region":"us-east-1","api_key":["a","b"]}`); p.Key()+p.Key()+p.Key() != "aba" || p.keys != nil || !p.Keyless() {
+	if p := mustLoad(t, `{"region":"us-east-1","api_key":["a","b"]}`); p.Key(0)+p.Key(1)+p.Key(2) != "ab" || p.keys != nil || !p.Keyless() {
 		t.Error("the api keys of the config are not used")
 	}
 }

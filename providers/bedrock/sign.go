@@ -23,9 +23,9 @@ const service = "bedrock"
 
 // Sign sends an API key of Bedrock, or signs the request with AWS's Signature
 // Version 4.
-func (p *Bedrock) Sign(r *http.Request, body []byte) error {
+func (p *Bedrock) Sign(r *http.Request, body []byte, key string) error {
 	if p.keys == nil {
-		p.Authorize(r.Header, p.Key())
+		p.Authorize(r.Header, key)
 		return nil
 	}
 	keys, err := p.keys.Retrieve(r.Context())

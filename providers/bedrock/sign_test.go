@@ -140,7 +140,7 @@ func TestServersSeeWhatWasSigned(t *testing.T) {
 			Method: http.MethodPost, URL: e.URL, Host: e.URL.Host, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 			Header: http.Header{"Content-Type": {"application/json"}, "Accept": {"x"}, "User-Agent": {"y"}},
 		}).WithContext(context.Background())
-		if err := p.Sign(r, body); err != nil {
+		if err := p.Sign(r, body, ""); err != nil {
 			t.Fatal(err)
 		}
 		response, err := p.Transport().RoundTrip(r)
@@ -158,7 +158,7 @@ func TestAPIKeysAreBearerTokens(t *testing.T) {
 	clearEnvironment(t, "")
 	p := mustLoad(t, `{"region":"us-east-1","api_key":"bedrock-key"}`)
 	r := requestTo(t, "https://gate.example/", "")
-	if err := p.Sign(r, nil); err != nil || r.Header.Get("Authorization") != "Bearer bedrock-key" || r.Header.Get("X-Amz-Date") != "" {
+	if err := p.Sign(r, nil, p.Key(0)); err != nil || r.Header.Get("Authorization") != "Bearer bedrock-key" || r.Header.Get("X-Amz-Date") != "" {
 		t.Errorf("got %v, %v", r.Header, err)
 	}
 }
@@ -167,7 +167,7 @@ func TestCredentialsComeFromTheSDKsChain(t *testing.T) {
 	clearEnvironment(t, "[profile team]\naws_access_key_id = AKIDTEAM\naws_secret_access_key = teamsecret\n")
 	signedBy := func(p *Bedrock) string {
 		r := requestTo(t, "https://gate.example/model/x/converse", "")
-		if err := p.Sign(r, nil); err != nil {
+		if err := p.Sign(r, nil, p.Key(0)); err != nil {
 			return err.Error()
 		}
 		return authorization.FindStringSubmatch(r.Header.Get("Authorization"))[1]
@@ -200,7 +200,7 @@ func TestWaitingForCredentialsEndsWithTheRequest(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	r := requestTo(t, "https://gate.example/model/x/converse", "").WithContext(ctx)
-	if err := p.Sign(r, nil); err == nil {
+	if err := p.Sign(r, nil, p.Key(0)); err == nil {
 		t.Error("signed without credentials")
 	}
 }

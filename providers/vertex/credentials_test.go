@@ -90,7 +90,7 @@ func TestARefusedTokenIsAnErrorWithoutSecrets(t *testing.T) {
 	defer server.Close()
 	p := mustLoad(t, `{"credentials_file":"`+serviceAccount(t, server.URL)+`"}`)
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1", nil)
-	err := p.Sign(r, nil)
+	err := p.Sign(r, nil, "")
 	if err == nil || !strings.Contains(err.Error(), "status 400") || strings.Contains(err.Error(), canary) {
 		t.Errorf("error is %v", err)
 	}
@@ -106,7 +106,7 @@ func TestAClientThatLeavesDoesNotWaitForAToken(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r, _ := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1", nil)
-	if err := p.Sign(r, nil); !errors.Is(err, context.Canceled) {
+	if err := p.Sign(r, nil, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}
 }

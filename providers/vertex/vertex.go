@@ -140,9 +140,9 @@ func (p *Vertex) Authorize(header http.Header, key string) {
 }
 
 // Sign adds an API key or a token.
-func (p *Vertex) Sign(r *http.Request, _ []byte) error {
+func (p *Vertex) Sign(r *http.Request, _ []byte, key string) error {
 	if len(p.APIKey) > 0 {
-		p.Authorize(r.Header, p.Key())
+		p.Authorize(r.Header, key)
 		return nil
 	}
 	return p.credentials.sign(r)

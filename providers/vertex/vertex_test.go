@@ -228,7 +228,7 @@ func TestVertexIsDiscoveredByItsOwnVariableOnly(t *testing.T) {
 func header(t *testing.T, p *Vertex) http.Header {
 	t.Helper()
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1", nil)
-	if err := p.Sign(r, nil); err != nil {
+	if err := p.Sign(r, nil, p.Key(0)); err != nil {
 		t.Fatal(err)
 	}
 	return r.Header

@@ -76,7 +76,7 @@ func openGate(t testing.TB, h http.Handler) *gate {
 		}
 		upstreams = append(upstreams, providers.NewUpstream(p[0], loaded.(providers.Provider)))
 	}
-	table, err := routing.NewTable(upstreams, nil)
+	table, err := routing.NewTable(upstreams, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -153,7 +153,7 @@ func startGateway(t *testing.T, standIn string) (address string) {
 		t.Fatal(err)
 	}
 	alias.Targets = []routing.Target{target}
-	table, err := routing.NewTable(upstreams, []*routing.Route{alias})
+	table, err := routing.NewTable(upstreams, []*routing.Route{alias}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/caddyllm/llmproxy/routing"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// force decides what to do when no target is available. One whose breaker is open,
+// or whose keys were all refused, may have recovered: it is asked once, the
+// soonest to be due first. Nothing is asked of one that refuses connections, that
+// wants time for itself or that the operator took out of use.
+func (t *tries) force() bool {
+	for i := range t.plan.Obstructed {
+		found := &t.plan.Obstructed[i]
+		switch found.Obstacle {
+		case routing.Clear, routing.Open, routing.Keyless:
+		default:
+			continue
+		}
+		if !t.plan.Begins(&found.Target) {
+			continue
+		}
+		t.targets = append(t.targets, tried{Target: &found.Target})
+		t.forced = true
+		return t.begin(len(t.targets) - 1)
+	}
+	t.first = t.obstructed()
+	return false
+}
+
+// obstructed is the answer while nothing is available.
+func (t *tries) obstructed() *failure {
+	e, soonest := errNoTarget, time.Time{}
+	limited := true
+	for i := range t.plan.Obstructed {
+		found := &t.plan.Obstructed[i]
+		limited = limited && found.Obstacle == routing.Limited
+		if !found.Until.IsZero() && (soonest.IsZero() || found.Until.Before(soonest)) {
+			soonest = found.Until
+		}
+	}
+	if limited {
+		e = errTargetsLimited
+	}
+	told := *e
+	if !soonest.IsZero() {
+		told.RetryAfter = max(time.Second, time.Until(soonest))
+	}
+	return &failure{err: &told, verdict: refused, kind: transform.ErrOverloaded}
+}

@@ -1,0 +1,311 @@
+package gateway
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/caddyllm/llmproxy/routing"
+	"github.com/caddyllm/llmproxy/transform"
+)
+
+// Backoff is how long a target is left alone that is asked again: at random up to
+// its base, which doubles each time, up to Most.
+type Backoff struct {
+	// Transient is the base where a connection or a call failed.
+	Transient time.Duration
+	// Throttled is the base where the target said that it has too much to do.
+	Throttled time.Duration
+	// Most bounds every wait, also one that a provider asks for: a longer one is the client's.
+	Most time.Duration
+}
+
+// DefaultBackoff is the backoff of a config that says nothing.
+var DefaultBackoff = Backoff{Transient: 50 * time.Millisecond, Throttled: time.Second, Most: 30 * time.Second}
+
+func (b *Backoff) transient(times int) time.Duration { return b.jitter(b.Transient, times) }
+func (b *Backoff) throttled(times int) time.Duration { return b.jitter(b.Throttled, times) }
+
+func (b *Backoff) jitter(base time.Duration, times int) time.Duration {
+	most := min(b.Most, base<<min(times-1, 20))
+	return time.Duration(rand.Int64N(int64(most) + 1)) //nolint:gosec // spreading load is no secret
+}
+
+// tries is the way of a call from target to target.
+type tries struct {
+	*call
+	most     int
+	deadline time.Time
+	targets  []tried
+	few      [4]tried
+	// at is the target of the attempt that is next, or was the latest.
+	at int
+	// first and latest are failures; first is what the client is told.
+	first, latest *failure
+	// forced tells that a target is asked although it is not available.
+	forced bool
+	// budgeted tells that the retry budget has granted the attempt.
+	budgeted bool
+	// probe tells that the attempt shows whether the target has recovered.
+	probe bool
+	// unsure tells that some attempt may have been answered.
+	unsure bool
+}
+
+// tried is a target of the plan and what has become of it in this call.
+type tried struct {
+	*routing.Target
+	times int
+	// keys are the keys that were tried, as bits; key is the latest.
+	keys uint64
+	key  int
+	// again is when it may be asked again; zero: never.
+	again time.Time
+}
+
+// attemptAll tries targets until one commits an answer. The error is the first
+// that a provider gave: what came after it was makeshift.
+func (c *call) attemptAll() error {
+	t := c.newTries()
+	for t.next() {
+		failed := t.attempt()
+		t.settleBudget(failed == nil)
+		if failed == nil {
+			return nil
+		}
+		t.note(failed)
+	}
+	return t.failure()
+}
+
+func (c *call) newTries() *tries {
+	t := &tries{call: c, most: 1 + c.g.Retries}
+	if route := c.plan.Route; route != nil && route.Retries >= 0 {
+		t.most = 1 + route.Retries
+	}
+	t.deadline = c.record.Start.Add(c.total())
+	t.targets = t.few[:0]
+	for i := range c.plan.Targets {
+		t.targets = append(t.targets, tried{Target: &c.plan.Targets[i]})
+	}
+	c.plan.Budget.Called(c.record.Start)
+	return t
+}
+
+// next finds the target of the next attempt and takes part in its load. It is
+// false once there is none, or no sense in one.
+func (t *tries) next() bool {
+	if t.latest != nil && !t.mayGoOn() {
+		return false
+	}
+	for {
+		at, wait := t.choose()
+		if at < 0 {
+			return t.latest == nil && t.force()
+		}
+		if t.latest != nil && !t.granted() {
+			return false
+		}
+		if wait > 0 && !t.sleep(wait) {
+			return false
+		}
+		if t.begin(at) {
+			t.record.PossibleDuplicate = t.unsure
+			return true
+		}
+	}
+}
+
+// mayGoOn tells whether the latest failure leaves anything to try.
+func (t *tries) mayGoOn() bool {
+	if t.committed || t.forced || t.record.Attempts >= t.most || t.r.Context().Err() != nil || !time.Now().Before(t.deadline) {
+		return false
+	}
+	if t.latest.verdict != ambiguous {
+		return true
+	}
+	// What may have been answered is sent once more at most.
+	return !t.record.PossibleDuplicate && (t.plan.Route == nil || !t.plan.Route.FailAmbiguous)
+}
+
+// choose finds the target to try: the same with another key, then those that were
+// not tried, then the one that may be tried again the soonest, after a wait.
+func (t *tries) choose() (at int, wait time.Duration) {
+	if t.latest != nil && t.latest.ofKey && t.hasOtherKey() {
+		return t.at, 0
+	}
+	if at := t.fresh(); at >= 0 {
+		return at, 0
+	}
+	if t.latest == nil {
+		return -1, 0
+	}
+	at = -1
+	for i := range t.targets {
+		again := t.targets[i].again
+		if again.IsZero() || !t.follows(&t.targets[i]) {
+			continue
+		}
+		if at < 0 || again.Before(t.targets[at].again) {
+			at = i
+		}
+	}
+	if at < 0 || t.targets[at].again.After(t.deadline) {
+		return -1, 0
+	}
+	return at, time.Until(t.targets[at].again)
+}
+
+// fresh is the first target that was not tried and may follow what happened, -1 if
+// there is none.
+func (t *tries) fresh() int {
+	for i := range t.targets {
+		if t.targets[i].times == 0 && t.follows(&t.targets[i]) && !t.isDuplicate(i) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (t *tries) follows(to *tried) bool {
+	if t.latest == nil {
+		return t.plan.Begins(to.Target)
+	}
+	return t.plan.Leads(t.targets[t.at].Target, to.Target, t.latest.condition())
+}
+
+// isDuplicate tells a target that stands in the plan twice.
+func (t *tries) isDuplicate(at int) bool {
+	for i := range t.targets {
+		if i != at && t.targets[i].times > 0 && t.targets[i].Same(t.targets[at].Target) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *tries) hasOtherKey() bool {
+	target := &t.targets[t.at]
+	return target.State.Key(target.Upstream.Base().Fingerprints(), target.keys, time.Now()) >= 0
+}
+
+// granted asks the retry budget, unless nothing was sent: that costs nobody anything.
+func (t *tries) granted() bool {
+	if t.budgeted || t.latest.verdict == unsent || t.latest.verdict == skipped {
+		return true
+	}
+	t.budgeted = t.plan.Budget.Take(time.Now())
+	return t.budgeted
+}
+
+func (t *tries) settleBudget(answered bool) {
+	if t.budgeted {
+		t.budgeted = false
+		t.plan.Budget.Done(time.Now(), answered)
+	}
+}
+
+// sleep waits, unless the client leaves.
+func (t *tries) sleep(wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-t.r.Context().Done():
+		t.settleBudget(false)
+		return false
+	}
+}
+
+// begin takes part in a target's load; false if it has become unavailable.
+func (t *tries) begin(at int) bool {
+	target := &t.targets[at]
+	now := time.Now()
+	key := target.State.Key(target.Upstream.Base().Fingerprints(), target.keys, now)
+	if key < 0 { // all were tried: the target is asked again with any
+		target.keys = 0
+		key = target.State.Key(target.Upstream.Base().Fingerprints(), 0, now)
+	}
+	target.times++
+	target.again = time.Time{}
+	probe, ok := target.State.Begin(t.forced, now)
+	if !ok {
+		t.plan.Obstructed = append(t.plan.Obstructed, routing.Obstructed{
+			Target: *target.Target, Availability: target.State.Available(target.Upstream.Base().Fingerprints(), now),
+		})
+		return false
+	}
+	target.key, t.at, t.probe = key, at, probe
+	if key < 64 {
+		target.keys |= 1 << key
+	}
+	return true
+}
+
+// last tells whether no other target remains.
+func (t *tries) last() bool {
+	if t.forced || t.record.Attempts+1 >= t.most {
+		return true
+	}
+	for i := range t.targets {
+		if t.targets[i].times == 0 && !t.isDuplicate(i) && t.plan.Leads(t.targets[t.at].Target, t.targets[i].Target, routing.OnTimeout) {
+			return false
+		}
+	}
+	return true
+}
+
+// note keeps what became of an attempt.
+func (t *tries) note(failed *failure) {
+	t.latest = failed
+	if t.first == nil || t.first.verdict == skipped {
+		t.first = failed
+	}
+	t.unsure = t.unsure || failed.verdict == ambiguous
+	t.targets[t.at].again = t.againAt(failed, t.targets[t.at].times)
+	t.bookFailure(failed)
+}
+
+// againAt is when a target that failed may be asked again in this call.
+func (t *tries) againAt(failed *failure, times int) time.Time {
+	now, backoff := time.Now(), &t.g.Backoff
+	switch failed.verdict {
+	case unsent:
+		return now.Add(backoff.transient(times))
+	case transient:
+		if times == 1 {
+			return now.Add(backoff.transient(times))
+		}
+	case refused:
+		switch {
+		case failed.ofKey && failed.kind != transform.ErrRateLimit:
+		case failed.err.RetryAfter == 0:
+			return now.Add(backoff.throttled(times))
+		case failed.err.RetryAfter <= backoff.Most:
+			return now.Add(failed.err.RetryAfter)
+		}
+	}
+	return time.Time{}
+}
+
+// maxClientWait is the longest wait that all official SDKs keep to; told of a
+// longer one, some come back at once.
+const maxClientWait = 60 * time.Second
+
+// failure is what the client is told.
+func (t *tries) failure() error {
+	if t.first == nil {
+		if t.r.Context().Err() != nil {
+			return errClientGone
+		}
+		return modelNotFound(t.routing.model)
+	}
+	// A client's own retry on top of ours would be billed once more, or add to an outage.
+	wait := t.first.err.RetryAfter
+	if t.unsure || wait > maxClientWait || t.record.Attempts > 1 && wait == 0 && !t.first.final() {
+		e := *t.first.err
+		e.NoRetry = true
+		t.first.err = &e
+	}
+	return t.first
+}

@@ -1,0 +1,324 @@
+package routing
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyllm/llmproxy/providers"
+)
+
+// Health is what is known of one provider: facts only, so that it can outlive the
+// configs that use it. Parameters come with each call.
+type Health struct {
+	// Budget bounds the retries of calls that address the provider directly.
+	Budget RetryBudget
+
+	disabled atomic.Bool
+	nextKey  atomic.Uint32
+	mu       sync.Mutex
+	models   map[string]*State
+	// refused tells until when a key is not used, for any model.
+	refused map[providers.Fingerprint]time.Time
+}
+
+// maxModels bounds the models of one provider that are told apart: with a glob,
+// clients make up their names.
+const maxModels = 1024
+
+// Model is the state of one model of the provider.
+func (h *Health) Model(name string) *State {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.models[name]
+	if s != nil {
+		return s
+	}
+	if len(h.models) >= maxModels {
+		h.forgetOne()
+	}
+	if h.models == nil {
+		h.models = make(map[string]*State)
+	}
+	s = &State{health: h}
+	h.models[name] = s
+	return s
+}
+
+// forgetOne makes room: any model that nobody is asking at present.
+func (h *Health) forgetOne() {
+	for name, s := range h.models {
+		if s.InFlight() == 0 {
+			delete(h.models, name)
+			return
+		}
+	}
+}
+
+// Disable takes the provider out of use, or back into it. It lasts until it is
+// undone: configs come and go.
+func (h *Health) Disable(off bool) { h.disabled.Store(off) }
+
+// Disabled tells whether the provider is out of use.
+func (h *Health) Disabled() bool { return h.disabled.Load() }
+
+// Reset forgets what is held against the provider: open breakers, waits, refused keys.
+func (h *Health) Reset() {
+	h.mu.Lock()
+	h.refused = nil
+	states := slices.Collect(maps.Values(h.models))
+	h.mu.Unlock()
+	for _, s := range states { // which look at the keys under their own lock
+		s.reset()
+	}
+}
+
+// RefuseKey leaves a key alone until then: it is unknown to the provider, or has
+// no money left.
+func (h *Health) RefuseKey(key providers.Fingerprint, until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refused == nil {
+		h.refused = make(map[providers.Fingerprint]time.Time)
+	}
+	h.refused[key] = until
+}
+
+// keyRefused is the time until which a key is not used, zero if it is.
+func (h *Health) keyRefused(key providers.Fingerprint, now time.Time) time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	until, ok := h.refused[key]
+	if ok && !until.After(now) {
+		delete(h.refused, key)
+		return time.Time{}
+	}
+	return until
+}
+
+// State is what is known of one target.
+type State struct {
+	health   *Health
+	inFlight atomic.Int64
+
+	mu      sync.Mutex
+	circuit circuit
+	// wait is until when the provider asked to be left alone, whatever the key.
+	wait time.Time
+	// keys are the waits that the provider asked of single keys.
+	keys map[providers.Fingerprint]time.Time
+	// latency is to the first content of streams and to the end of other answers.
+	latency [2]movingLatency
+}
+
+// Obstacle is why a target is not asked.
+type Obstacle uint8
+
+// The obstacles.
+const (
+	// Clear: there is none.
+	Clear Obstacle = iota
+	// Disabled by the operator.
+	Disabled
+	// Open: the breaker is open.
+	Open
+	// Refusing: the breaker is open, and the last attempt found no connection.
+	Refusing
+	// Busy: the provider asked for time.
+	Busy
+	// Limited: the provider asked for time because of a rate limit.
+	Limited
+	// Keyless: every key was refused.
+	Keyless
+)
+
+// Availability is whether a target can be asked, and when it can be if not.
+type Availability struct {
+	Obstacle Obstacle
+	Until    time.Time
+}
+
+// Available looks without taking anything.
+func (s *State) Available(keys []providers.Fingerprint, now time.Time) Availability {
+	if s.health.Disabled() {
+		return Availability{Obstacle: Disabled}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found := s.blocked(now); found.Obstacle != Clear {
+		return found
+	}
+	return s.keysBlocked(keys, now)
+}
+
+// blocked is what stands against the target, whatever the key.
+func (s *State) blocked(now time.Time) Availability {
+	switch c := &s.circuit; {
+	case c.open() && (c.probing || now.Before(c.until)):
+		if c.unreachable {
+			return Availability{Refusing, c.until}
+		}
+		return Availability{Open, c.until}
+	case now.Before(s.wait):
+		return Availability{Busy, s.wait}
+	}
+	return Availability{}
+}
+
+// keysBlocked is what stands against every key, the soonest to end.
+func (s *State) keysBlocked(keys []providers.Fingerprint, now time.Time) Availability {
+	var soonest Availability
+	for _, key := range keys {
+		found := s.keyBlocked(key, now)
+		if found.Obstacle == Clear {
+			return found
+		}
+		if soonest.Obstacle == Clear || found.Until.Before(soonest.Until) {
+			soonest = found
+		}
+	}
+	return soonest
+}
+
+func (s *State) keyBlocked(key providers.Fingerprint, now time.Time) Availability {
+	if until := s.health.keyRefused(key, now); !until.IsZero() {
+		return Availability{Keyless, until}
+	}
+	if until, ok := s.keys[key]; ok {
+		if until.After(now) {
+			return Availability{Limited, until}
+		}
+		delete(s.keys, key)
+	}
+	return Availability{}
+}
+
+// Key picks the key for the next request by its index, the keys in turn: one that
+// nothing stands against and that is not among the tried, as bits. Where all are
+// blocked it picks the soonest to be free. It is negative if all were tried.
+func (s *State) Key(keys []providers.Fingerprint, tried uint64, now time.Time) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	best := -1
+	var soonest time.Time
+	first := int(s.health.nextKey.Add(1)-1) % len(keys)
+	for n := range keys {
+		i := (first + n) % len(keys)
+		if i < 64 && tried&(1<<i) != 0 {
+			continue
+		}
+		found := s.keyBlocked(keys[i], now)
+		if found.Obstacle == Clear {
+			return i
+		}
+		if best < 0 || found.Until.Before(soonest) {
+			best, soonest = i, found.Until
+		}
+	}
+	return best
+}
+
+// Begin takes part in the target's load. It is false if the target is not
+// available, unless forced. What began must be ended by End.
+func (s *State) Begin(forced bool, now time.Time) (probe, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !forced {
+		if s.health.Disabled() || s.blocked(now).Obstacle != Clear {
+			return false, false
+		}
+		probe = s.circuit.open()
+		s.circuit.probing = s.circuit.probing || probe
+	}
+	s.inFlight.Add(1)
+	return probe, true
+}
+
+// Report is what an attempt showed.
+type Report struct {
+	Outcome Outcome
+	// Probe is as Begin said.
+	Probe bool
+	// Latency is to the first content of a stream, or to the end of another answer.
+	Latency time.Duration
+	Stream  bool
+	// Wait is how long the provider asks to be left alone; 0: it does not say.
+	Wait time.Duration
+	// Key is whose wait that is, for a rate limit: other keys have their own.
+	Key providers.Fingerprint
+}
+
+// maxWait bounds how long a provider's word for when to come back is taken for
+// granted: what it says of tomorrow is asked again earlier.
+const maxWait = 300 * time.Second
+
+// End reports what became of an attempt that began.
+func (s *State) End(b *Breaker, r Report, now time.Time) {
+	s.inFlight.Add(-1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.circuit.report(b, r.Outcome, r.Probe, now)
+	latency := &s.latency[0]
+	if r.Stream {
+		latency = &s.latency[1]
+	}
+	switch r.Outcome {
+	case Succeeded:
+		latency.add(r.Latency, now)
+	case Throttled, Failed, Unreachable:
+		latency.add(max(latency.estimate(now), leastPenalty, min(r.Wait, mostPenalty)), now)
+	}
+	if r.Wait <= 0 {
+		return
+	}
+	until := now.Add(min(r.Wait, maxWait))
+	switch r.Outcome {
+	case Throttled:
+		s.setKeyWait(r.Key, until)
+	case Failed:
+		s.wait = until
+	}
+}
+
+// RefuseKey leaves a key alone until then, for this target.
+func (s *State) RefuseKey(key providers.Fingerprint, until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setKeyWait(key, until)
+}
+
+func (s *State) setKeyWait(key providers.Fingerprint, until time.Time) {
+	if s.keys == nil {
+		s.keys = make(map[providers.Fingerprint]time.Time)
+	}
+	s.keys[key] = until
+}
+
+// InFlight counts the attempts that are on their way.
+func (s *State) InFlight() int64 {
+	if s == nil {
+		return 0
+	}
+	return s.inFlight.Load()
+}
+
+// Latency estimates how long the next answer takes to begin, if it is a stream, or to come.
+func (s *State) Latency(stream bool, now time.Time) time.Duration {
+	if s == nil {
+		return latencyUnknown
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stream {
+		return s.latency[1].estimate(now)
+	}
+	return s.latency[0].estimate(now)
+}
+
+func (s *State) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.circuit, s.wait, s.keys = circuit{}, time.Time{}, nil
+}

@@ -1,0 +1,191 @@
+package routing
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/caddyllm/llmproxy/internal/glob"
+)
+
+// Call is what planning and selection policies may know of a call.
+type Call interface {
+	// Request is the client's request; its body has been read.
+	Request() *http.Request
+	// MayUse tells whether the caller may ask for a model.
+	MayUse(model string) bool
+	// Principal is the id of who calls.
+	Principal() string
+	// User is the end user that the request names, empty if it names none.
+	User() string
+	// Streams tells whether a stream is asked for.
+	Streams() bool
+	// Conversation tells conversations apart: it stays the same from turn to turn.
+	Conversation() uint64
+	// InputTokens estimates the prompt, OutputTokens is the most that may be answered, 0 if the request sets no bound.
+	InputTokens() int64
+	OutputTokens() int64
+}
+
+// Plan is what may answer one request.
+type Plan struct {
+	// Label names the route in metrics: an alias or glob of the config, or [Other].
+	Label string
+	// Route is the alias or glob; nil: the client addressed a provider.
+	Route *Route
+	// Targets are available, in the order in which to try them.
+	Targets []Target
+	// Obstructed are targets that are not, the soonest to be first.
+	Obstructed []Obstructed
+	// Budget bounds the retries of the call.
+	Budget *RetryBudget
+	hops   []hop
+}
+
+// Obstructed is a target that cannot be asked at present.
+type Obstructed struct {
+	Target
+	Availability
+}
+
+// hop is a model of a plan: the one that was asked for, or a fallback.
+type hop struct {
+	// from is the hop whose route names this one as its fallback, itself for the first.
+	from int
+	// on is what must have happened there.
+	on Conditions
+}
+
+// Plan lists what may answer a request for the model. Fallback models that the
+// caller may not use are passed over, as the targets behind an alias are implied
+// by the right to the alias. The error is [ErrUnknownModel].
+func (t *Table) Plan(name string, call Call, now time.Time) (*Plan, error) {
+	p := &Plan{Label: Other}
+	planner := planner{Table: t, Plan: p, call: call, now: now}
+	var star string
+	if p.Route, star = t.route(name, call.Request()); p.Route == nil {
+		target, err := t.direct(name)
+		if err != nil {
+			return nil, err
+		}
+		p.Budget = &t.health[target.Upstream].Budget
+		planner.add(append(make([]Target, 0, 1), target), First{})
+		return p, nil
+	}
+	p.Label, p.Budget = p.Route.Name, p.Route.Budget
+	p.hops = append(p.hops, hop{})
+	planner.follow(p.Route, star, 0)
+	slices.SortStableFunc(p.Obstructed, func(a, b Obstructed) int { return a.Until.Compare(b.Until) })
+	return p, nil
+}
+
+// planner makes one plan.
+type planner struct {
+	*Table
+	*Plan
+	call Call
+	now  time.Time
+}
+
+// follow adds the targets of a route, which is number at of the hops, and then
+// those of its fallbacks.
+func (p *planner) follow(r *Route, star string, at int) {
+	targets := make([]Target, 0, len(r.Targets))
+	for _, target := range r.Targets {
+		target.hop = at
+		if target.State == nil {
+			if target.Model = glob.Expand(target.Model, star); leadsAway(target.Model) {
+				continue
+			}
+			target.State = p.health[target.Upstream].Model(target.Model)
+		}
+		targets = append(targets, target)
+	}
+	p.add(targets, r.Policy)
+	for _, name := range r.Fallback {
+		if !p.call.MayUse(name) {
+			continue
+		}
+		next := len(p.hops)
+		p.hops = append(p.hops, hop{from: at, on: r.FallbackOn})
+		if route, star := p.route(name, p.call.Request()); route != nil {
+			p.follow(route, star, next)
+		} else if target, err := p.direct(name); err == nil {
+			target.hop, target.Route = next, r
+			p.add([]Target{target}, First{})
+		}
+	}
+}
+
+// add sorts the targets that are available from the others, and orders the
+// former. It keeps targets.
+func (p *planner) add(targets []Target, policy Policy) {
+	available := targets[:0]
+	for _, target := range targets {
+		if found := target.available(p.now); found.Obstacle == Clear {
+			available = append(available, target)
+		} else {
+			p.Obstructed = append(p.Obstructed, Obstructed{target, found})
+		}
+	}
+	for group := available; len(group) > 0; {
+		n := 1
+		for n < len(group) && group[n].Priority == group[0].Priority {
+			n++
+		}
+		policy.Order(p.call, group[:n])
+		group = group[n:]
+	}
+	if p.Targets == nil {
+		p.Targets = available
+	} else {
+		p.Targets = append(p.Targets, available...)
+	}
+}
+
+func (t *Target) available(now time.Time) Availability {
+	return t.State.Available(t.Upstream.Base().Fingerprints(), now)
+}
+
+// Leads tells whether a target may follow another that ended on a condition: any
+// of the same model, and those of a fallback for it.
+func (p *Plan) Leads(from, to *Target, on Conditions) bool {
+	if from.hop == to.hop {
+		return on&DefaultConditions != 0
+	}
+	return p.leads(from.hop, to.hop, on)
+}
+
+// Begins tells whether a target may be the first: one of the model that was asked
+// for, or of a fallback for what stands against all of those.
+func (p *Plan) Begins(to *Target) bool {
+	if to.hop == 0 {
+		return true
+	}
+	on := Conditions(0)
+	for i := range p.Obstructed {
+		if p.Obstructed[i].hop == 0 {
+			on |= p.Obstructed[i].Obstacle.condition()
+		}
+	}
+	return p.leads(0, to.hop, on)
+}
+
+// leads follows the models that led to from: the fallbacks of each of them are at hand.
+func (p *Plan) leads(from, to int, on Conditions) bool {
+	for origin := p.hops[to].from; ; from = p.hops[from].from {
+		if from == origin {
+			return p.hops[to].on&on != 0
+		}
+		if from == 0 {
+			return false
+		}
+	}
+}
+
+func (o Obstacle) condition() Conditions {
+	if o == Limited {
+		return OnRateLimit
+	}
+	return OnError
+}
