@@ -99,7 +99,7 @@ func TestJSONConfigIsReadStrictly(t *testing.T) {
 		"unknown target option":    {`{"models":{"a":{"to":[{"target":"mock/echo","colour":1}]}}}`, "colour"},
 		"unknown provider type":    {`{"providers":{"a":{"provider":"nobody","api_key":"` + canary + `"}},"auth":{"anonymous":true}}`, `there is no provider type "nobody"`},
 		"type is the name":         {`{"providers":{"a":{"api_key":"` + canary + `"}},"auth":{"anonymous":true}}`, `there is no provider type "a"`},
-		"unknown policy":           {`{"providers":{"mock":{}},"models":{"a":{"to":["mock/echo"],"policy":"stickiest"}},"auth":{"anonymous":true}}`, `there is no selection policy "sticky"`},
+		"unknown policy":           {`{"providers":{"mock":{}},"models":{"a":{"to":["mock/echo"],"policy":"stickiest"}},"auth":{"anonymous":true}}`, `there is no selection policy "stickiest"`},
 		"literal secret":           {`{"auth":{"keys":{"a":{"secret":"` + canary + `"}}}}`, `the secret is literal: write digest "sha256:`},
 		"secret and digest":        {`{"auth":{"keys":{"a":{"secret":"{env.A}","digest":"sha256:00"}}}}`, "has both digest and secret"},
 		"neither":                  {`{"auth":{"keys":{"a":{}}}}`, "has neither digest nor secret"},
