@@ -123,6 +123,7 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 		Auth:     who,
 		Routes:   table,
 		Memory:   g.memory(),
+		Pins:     g.pins(),
 		Observer: observer,
 		Limits:   cfg.limits(),
 		Retries:  gateway.DefaultRetries,
@@ -146,6 +147,29 @@ func (g *generation) memory() gateway.Memory {
 	})
 	g.shared = append(g.shared, memoryKey{})
 	return store.(memory)
+}
+
+// What is remembered of where things were made: as long as providers usually keep
+// a conversation going, and so many things at most.
+const (
+	maxPins = 100_000
+	pinsTTL = 24 * time.Hour
+)
+
+type pinsKey struct{}
+
+// pins is the gateway's view of the shared map.
+type pins struct{ *cache.ShortLived[gateway.Pin] }
+
+// Destruct lets the pool hold the map; memory is all there is to it.
+func (pins) Destruct() error { return nil }
+
+func (g *generation) pins() gateway.Pins {
+	store, _, _ := sharedState.LoadOrNew(pinsKey{}, func() (caddy.Destructor, error) {
+		return pins{cache.NewShortLived[gateway.Pin](maxPins, pinsTTL, nil)}, nil
+	})
+	g.shared = append(g.shared, pinsKey{})
+	return store.(pins)
 }
 
 // healthKey tells providers apart whose health is one: the same name, type and address.

@@ -40,6 +40,9 @@ func (a *attempt) relayAnswer(ctx context.Context, response *http.Response) *fai
 		return failed
 	}
 	a.note(summary)
+	if a.makesPins() {
+		a.pinResponse(jsonbytes.Parse(in.bytes))
+	}
 	a.commit(http.StatusOK, contentType, len(out))
 	a.record.Ending = usage.Complete
 	if err := a.write(out); err != nil {

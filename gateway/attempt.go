@@ -20,7 +20,8 @@ type attempt struct {
 	target   *routing.Target
 	endpoint providers.Endpoint
 	// credential is the key, empty if the provider has none or comes by it otherwise.
-	credential string
+	credential  string
+	fingerprint providers.Fingerprint
 	// same tells that client and provider speak one format.
 	same bool
 	// last tells that no other target remains.
@@ -41,14 +42,15 @@ func (t *tries) attempt() *failure {
 	target := &t.targets[t.at]
 	a := &attempt{
 		call: t.call, target: target.Target, credential: target.Upstream.Base().Key(target.key),
-		last: t.last(), timeouts: t.timeouts(target.Target), began: time.Now(),
+		fingerprint: target.Upstream.Base().Fingerprints()[target.key],
+		last:        t.last(), timeouts: t.timeouts(target.Target), began: time.Now(),
 	}
 	// A panic, which goes on from here, says nothing of the target.
 	report := routing.Report{Probe: t.probe, Stream: a.routing.stream}
 	defer func() { target.State.End(&t.g.Breaker, report, time.Now()) }()
 	failed := a.run(t.deadline)
 	report.Latency = a.latency
-	report.Key = target.Upstream.Base().Fingerprints()[target.key]
+	report.Key = a.fingerprint
 	switch {
 	case failed != nil:
 		report.Outcome, report.Wait = failed.outcome(), failed.err.RetryAfter

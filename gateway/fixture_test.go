@@ -52,6 +52,7 @@ type alias struct {
 	name     string
 	to       []string
 	fallback []string
+	policy   routing.Policy
 }
 
 // gate is a gateway behind a socket, and what its observer was told.
@@ -74,6 +75,7 @@ func (s setup) start(t testing.TB) *gate {
 		Limits: gateway.DefaultLimits(), Retries: gateway.DefaultRetries,
 		Backoff: gateway.Backoff{Transient: time.Millisecond, Throttled: time.Millisecond, Most: time.Second}, Breaker: routing.DefaultBreaker,
 		Streams: new(gateway.Streams), Memory: signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour, nil)},
+		Pins: cache.NewShortLived[gateway.Pin](100, time.Hour, nil),
 	}
 	if s.change != nil {
 		s.change(gw)
@@ -101,6 +103,9 @@ func (s setup) table(t testing.TB) *routing.Table {
 	var routes []*routing.Route
 	for _, a := range s.aliases {
 		route := &routing.Route{Name: a.name, Policy: routing.First{}, Fallback: a.fallback, Retries: -1}
+		if a.policy != nil {
+			route.Policy = a.policy
+		}
 		for _, address := range a.to {
 			target, err := routing.ParseTarget(s.upstreams, address)
 			if err != nil {

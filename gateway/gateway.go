@@ -20,7 +20,10 @@ type Gateway struct {
 	Routes  *routing.Table
 	// Memory keeps what clients cannot carry from one request to the next; nil:
 	// nothing is kept.
-	Memory   Memory
+	Memory Memory
+	// Pins remember where things were made that later requests refer to; nil:
+	// nothing is remembered.
+	Pins     Pins
 	Observer Observer
 	Limits   Limits
 	// Retries is how many attempts may follow the first where the route does not say.

@@ -15,6 +15,8 @@ type Remembered struct {
 	Call transform.Opaque
 	// Reasoning is what preceded the calls of the turn, kept with the first of them.
 	Reasoning []transform.Part
+	// Pin is where the signatures were made; nil: anywhere will do.
+	Pin *Pin
 	// Item is the JSON of an output item of Responses, by the item's id.
 	Item []byte
 }

@@ -3,13 +3,19 @@ package gateway
 import (
 	"bytes"
 
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/internal/sse"
 	"github.com/caddyllm/llmproxy/transform"
 )
 
 func (a *attempt) passage() passage {
+	var pins *attempt
+	if a.makesPins() {
+		pins = a
+	}
 	if a.same {
 		return &untouched{
+			pins:      pins,
 			inspector: a.endpoint.Codec.NewStreamInspector(),
 			codec:     a.client, requestID: a.record.RequestID,
 			hideUsage: !a.routing.includeUsage, unclosed: a.endpoint.Framing == transform.FramingArray,
@@ -19,6 +25,7 @@ func (a *attempt) passage() passage {
 		decoder: a.endpoint.Codec.NewStreamDecoder(),
 		encoder: a.client.NewStreamEncoder(a.decoded.chat),
 		call:    a.call,
+		pins:    pins,
 		memory:  a.newSignatureRecorder(),
 	}
 }
@@ -30,6 +37,8 @@ type untouched struct {
 	codec     transform.ClientCodec
 	requestID string
 	hideUsage bool
+	// pins is the attempt if what it makes must be remembered; nil: nothing must.
+	pins *attempt
 	// unclosed tells that the stream is an array whose end has not come yet.
 	unclosed bool
 }
@@ -38,6 +47,9 @@ func (p *untouched) take(out []byte, e *sse.Event) ([]byte, transform.Sign, erro
 	if e.Data == nil { // a comment, or the end of an array
 		p.unclosed = p.unclosed && bytes.IndexByte(e.Raw, ']') < 0
 		return append(out, e.Raw...), transform.Sign{}, nil
+	}
+	if p.pins != nil {
+		p.pins.pinEvent(e)
 	}
 	sign, err := p.inspector.Inspect(e.Name, e.Data)
 	if err != nil || sign.UsageOnly && p.hideUsage {
@@ -71,6 +83,7 @@ type translated struct {
 	decoder transform.StreamDecoder
 	encoder transform.StreamEncoder
 	memory  *signatureRecorder
+	pins    *attempt
 	deltas  []transform.Delta
 	found   transform.Summary
 }
@@ -98,6 +111,9 @@ func (p *translated) take(out []byte, e *sse.Event) ([]byte, transform.Sign, err
 			p.found.Finish = d.Finish
 		}
 		p.memory.watch(d)
+		if p.pins != nil && len(d.Opaque.Data) > 0 {
+			p.pins.pinPiece(jsonbytes.Value(d.Opaque.Data))
+		}
 		sign.Content = sign.Content || d.Content()
 		out = p.encoder.Append(out, d)
 	}

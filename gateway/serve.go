@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caddyllm/llmproxy/auth"
+	"github.com/caddyllm/llmproxy/providers"
 	"github.com/caddyllm/llmproxy/routing"
 	"github.com/caddyllm/llmproxy/transform"
 	"github.com/caddyllm/llmproxy/usage"
@@ -25,6 +26,8 @@ type call struct {
 	// resolvedItems tells that the body holds items of answers of the gateway.
 	resolvedItems bool
 	plan          *routing.Plan
+	// pinned is the key that the plan is bound to; nil: any will do.
+	pinned *providers.Fingerprint
 	// wasted is what attempts consumed that came to nothing.
 	wasted usage.Tokens
 	// decoded is the request in neutral form, once a target needs it.
@@ -131,6 +134,7 @@ func (c *call) makePlan() error {
 	if !c.mayName() {
 		return errModelNotAllowed
 	}
+	c.pin()
 	return nil
 }
 

@@ -50,10 +50,12 @@ func isSignedReasoning(p transform.Part) bool {
 }
 
 // remember keeps the signatures of a whole answer.
-func (c *call) remember(answer *transform.Response) {
+func (a *attempt) remember(answer *transform.Response) {
+	c := a.call
 	if c.g.Memory == nil || len(answer.Choices) == 0 {
 		return
 	}
+	pin := a.pinOfMemory()
 	var reasoning []transform.Part
 	for _, part := range answer.Choices[0].Parts {
 		switch {
@@ -62,7 +64,7 @@ func (c *call) remember(answer *transform.Response) {
 			reasoning = append(reasoning, part)
 		case part.Kind == transform.PartToolCall && (part.Opaque.Kind != transform.OpaqueNone || len(reasoning) > 0):
 			part.Opaque.Data = slices.Clone(part.Opaque.Data)
-			c.keep(part.Call.ID, &Remembered{Call: part.Opaque, Reasoning: reasoning})
+			c.keep(part.Call.ID, &Remembered{Call: part.Opaque, Reasoning: reasoning, Pin: pin})
 			reasoning = nil
 		}
 	}
@@ -71,6 +73,7 @@ func (c *call) remember(answer *transform.Response) {
 // signatureRecorder gathers the signatures of a stream.
 type signatureRecorder struct {
 	call      *call
+	pin       *Pin
 	calls     []recordedCall
 	reasoning []transform.Part
 	part      int // the reasoning part that is open
@@ -87,7 +90,16 @@ func (a *attempt) newSignatureRecorder() *signatureRecorder {
 	if a.g.Memory == nil {
 		return nil
 	}
-	return &signatureRecorder{call: a.call, part: -1}
+	return &signatureRecorder{call: a.call, part: -1, pin: a.pinOfMemory()}
+}
+
+// pinOfMemory is where what is kept of an answer belongs, nil if anywhere.
+func (a *attempt) pinOfMemory() *Pin {
+	if !a.makesPins() {
+		return nil
+	}
+	place := a.place()
+	return &place
 }
 
 // watch keeps of a delta what a later request may need.
@@ -152,7 +164,7 @@ func (s *signatureRecorder) keep() {
 		if recorded.opaque.Kind == transform.OpaqueNone && len(signed) == 0 {
 			continue
 		}
-		s.call.keep(recorded.id, &Remembered{Call: recorded.opaque, Reasoning: signed})
+		s.call.keep(recorded.id, &Remembered{Call: recorded.opaque, Reasoning: signed, Pin: s.pin})
 		signed = nil
 	}
 }

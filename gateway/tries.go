@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/caddyllm/llmproxy/routing"
@@ -185,7 +186,7 @@ func (t *tries) isDuplicate(at int) bool {
 
 func (t *tries) hasOtherKey() bool {
 	target := &t.targets[t.at]
-	return target.State.Key(target.Upstream.Base().Fingerprints(), target.keys, time.Now()) >= 0
+	return t.pinned == nil && target.State.Key(target.Upstream.Base().Fingerprints(), target.keys, time.Now()) >= 0
 }
 
 // granted asks the retry budget, unless nothing was sent: that costs nobody anything.
@@ -221,11 +222,7 @@ func (t *tries) sleep(wait time.Duration) bool {
 func (t *tries) begin(at int) bool {
 	target := &t.targets[at]
 	now := time.Now()
-	key := target.State.Key(target.Upstream.Base().Fingerprints(), target.keys, now)
-	if key < 0 { // all were tried: the target is asked again with any
-		target.keys = 0
-		key = target.State.Key(target.Upstream.Base().Fingerprints(), 0, now)
-	}
+	key := t.key(target, now)
 	target.times++
 	target.again = time.Time{}
 	probe, ok := target.State.Begin(t.forced, now)
@@ -240,6 +237,22 @@ func (t *tries) begin(at int) bool {
 		target.keys |= 1 << key
 	}
 	return true
+}
+
+// key picks the target's key for the attempt.
+func (t *tries) key(target *tried, now time.Time) int {
+	keys := target.Upstream.Base().Fingerprints()
+	if t.pinned != nil {
+		if key := slices.Index(keys, *t.pinned); key >= 0 {
+			return key
+		}
+	}
+	key := target.State.Key(keys, target.keys, now)
+	if key < 0 { // all were tried: the target is asked again with any
+		target.keys = 0
+		key = target.State.Key(keys, 0, now)
+	}
+	return key
 }
 
 // last tells whether no other target remains.
