@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddyllm/llmproxy/usage"
 )
@@ -86,37 +84,6 @@ func TestBill(t *testing.T) {
 				t.Errorf("bill is %+v, want %d and %d, estimated %v", got, test.in, test.out, test.estimated)
 			}
 		})
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for _, test := range []struct {
-		name, value string
-		want        time.Duration
-	}{
-		{"Retry-After", "7", 7 * time.Second},
-		{"Retry-After", "0.25", 250 * time.Millisecond},
-		{"Retry-After", "Fri, 02 Jan 2026 03:05:05 GMT", time.Minute},
-		{"Retry-After", "Fri, 02 Jan 2026 03:04:00 GMT", 0},
-		{"Retry-After", "-7", 0},
-		{"Retry-After", "soon", 0},
-		{"Retry-After", "", 0},
-		{"Retry-After", "NaN", 0},
-		{"Retry-After", "Inf", 0},
-		{"Retry-After", "1e300", 0},
-		{"Retry-After", "86400", 24 * time.Hour},
-		{"Retry-After", "86401", 0},
-		{"Retry-After-Ms", "1500", 1500 * time.Millisecond},
-		{"Retry-After-Ms", "-1", 0},
-	} {
-		if got := retryAfter(http.Header{test.name: {test.value}}, now); got != test.want {
-			t.Errorf("%s: %s is %v, want %v", test.name, test.value, got, test.want)
-		}
-	}
-	both := http.Header{"Retry-After": {"9"}, "Retry-After-Ms": {"100"}}
-	if got := retryAfter(both, now); got != 100*time.Millisecond {
-		t.Errorf("both are %v, want the finer one", got)
 	}
 }
 

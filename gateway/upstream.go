@@ -7,9 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/providers"
@@ -261,24 +259,4 @@ func upstreamRequestID(h http.Header) string {
 		}
 	}
 	return ""
-}
-
-// maxRetryAfter is the longest wait that is believed.
-const maxRetryAfter = 24 * time.Hour
-
-// retryAfter reads how long a provider asks to wait, 0 if it does not say
-// anything sensible.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	var wait time.Duration
-	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil {
-		wait = time.Duration(ms * float64(time.Millisecond))
-	} else if seconds, err := strconv.ParseFloat(h.Get("Retry-After"), 64); err == nil {
-		wait = time.Duration(seconds * float64(time.Second))
-	} else if date, err := http.ParseTime(h.Get("Retry-After")); err == nil {
-		wait = date.Sub(now)
-	}
-	if wait < 0 || wait > maxRetryAfter {
-		return 0
-	}
-	return wait
 }

@@ -157,10 +157,7 @@ func (a *attempt) statusFailure(ctx context.Context, response *http.Response) *f
 	if cause := timeoutOf(ctx); cause != nil {
 		return failureOf(cause, transient)
 	}
-	e := a.endpoint.Codec.DecodeError(response.StatusCode, body)
-	if e.RetryAfter == 0 {
-		e.RetryAfter = retryAfter(response.Header, time.Now())
-	}
+	e := a.endpoint.DecodeError(response.StatusCode, response.Header, body, time.Now())
 	if response.StatusCode < 400 {
 		return failureOf(errUpstreamProtocol, transient)
 	}

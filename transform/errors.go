@@ -44,11 +44,21 @@ type Error struct {
 	Message string
 	// Param is the request member at fault, as the client's format spells it.
 	Param string
-	// RetryAfter is how long the provider asks to wait; 0: it does not say.
+	// RetryAfter is how long the provider asks to wait; 0: it does not say. Of a
+	// limit over a day or more it is at least [LongWait].
 	RetryAfter time.Duration
 	// NoRetry tells the client's SDK that trying again cannot help.
 	NoRetry bool
 }
+
+// LongWait is how long to leave a limit alone that is over a day or more and used
+// up, where the provider does not say when it begins anew: not to ask all the
+// time, and yet to notice when there is more. Such a limit is [ErrRateLimit], for
+// it is one model's as those of a minute are; [ErrQuota] is the account's.
+const LongWait = 10 * time.Minute
+
+// MaxWait is the longest wait that a provider is believed.
+const MaxWait = 24 * time.Hour
 
 func (e *Error) Error() string { return e.Message }
 

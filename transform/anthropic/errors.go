@@ -34,6 +34,7 @@ func decodeError(status int, body jsonbytes.Value) *transform.Error {
 		}
 	}
 	e.Kind = kindOf(status, e.Type)
+	e.RetryAfter = transform.ReadGoogleDetails(inner.Get("details")).RetryAfter // of Vertex
 	refine(e, message)
 	e.Message = blocks.ErrorMessage(e.Status, message)
 	return e
@@ -94,12 +95,17 @@ func refine(e *transform.Error, message string) {
 			e.Kind = transform.ErrContextLength
 		case has("content filtering policy"):
 			e.Kind = transform.ErrContentPolicy
-		case has("credit balance"), has("spend limit"), has("usage limits"):
+		case transform.OutOfMoney(lower), has("usage limits"):
 			e.Kind = transform.ErrQuota
 		}
 	case transform.ErrRateLimit:
-		if e.Code == "enforced_spend_limit_reached" {
+		switch {
+		case e.Code == "enforced_spend_limit_reached", transform.OutOfMoney(lower):
 			e.Kind = transform.ErrQuota
+		case transform.OfDays(lower): // as Bedrock words it
+			e.RetryAfter = max(e.RetryAfter, transform.LongWait)
+		case has("not ready for inference"): // Bedrock's model
+			e.Kind = transform.ErrOverloaded
 		}
 	case transform.ErrNotFound:
 		if e.Code == "" && strings.HasPrefix(lower, "model:") {

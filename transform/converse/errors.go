@@ -11,7 +11,7 @@ import (
 )
 
 // DecodeError reads the body of a failed answer, {"message":"…"}. The type of the
-// error stands in a header only, so that the status and the words must do.
+// error stands in a header only, so that the status and the words must do here.
 func (Codec) DecodeError(status int, body []byte) *transform.Error {
 	if jsonbytes.Check(body, 0) != nil {
 		body = nil
@@ -133,8 +133,11 @@ func refine(e *transform.Error, message string) {
 			e.Code = "model_not_found"
 		}
 	case transform.ErrRateLimit:
-		if has("not ready", "being loaded") {
+		switch {
+		case has("not ready", "being loaded"):
 			e.Kind = transform.ErrOverloaded
+		case transform.OfDays(message):
+			e.RetryAfter = transform.LongWait
 		}
 	}
 }

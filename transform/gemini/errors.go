@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyllm/llmproxy/internal/duration"
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
 )
@@ -42,12 +43,11 @@ func decodeError(status int, v jsonbytes.Value) *transform.Error {
 		message, _ = v.Text()
 	}
 	e.Type, _ = v.Get("status").Text()
-	var d details
-	d.read(v.Get("details"))
-	if kind, ok := errorKind(e.Type, message, &d); ok {
+	d := transform.ReadGoogleDetails(v.Get("details"))
+	if kind, ok := errorKind(e.Type, message, d.Reason); ok {
 		e.Kind = kind
 	}
-	e.RetryAfter = d.retryAfter
+	e.RetryAfter = d.RetryAfter
 	if e.RetryAfter == 0 && e.Kind == transform.ErrRateLimit {
 		e.RetryAfter = delayIn(message)
 	}
@@ -58,16 +58,18 @@ func decodeError(status int, v jsonbytes.Value) *transform.Error {
 }
 
 // errorKind refines what the HTTP status tells.
-func errorKind(status, message string, d *details) (transform.ErrorKind, bool) {
+func errorKind(status, message, reason string) (transform.ErrorKind, bool) {
 	switch status {
 	case "INVALID_ARGUMENT", "OUT_OF_RANGE":
 		// A bad key is no 401 but an argument like any other.
 		switch {
-		case d.reason == "API_KEY_INVALID", strings.HasPrefix(message, "API key not valid"),
+		case reason == "API_KEY_INVALID", strings.HasPrefix(message, "API key not valid"),
 			strings.HasPrefix(message, "API key expired"):
 			return transform.ErrAuthentication, true
 		case tooLong(message):
 			return transform.ErrContextLength, true
+		case transform.Mentions(message, "Responsible AI", "usage guidelines"):
+			return transform.ErrContentPolicy, true
 		case strings.Contains(message, "payload size exceeds"):
 			return transform.ErrTooLarge, true
 		}
@@ -83,12 +85,18 @@ func errorKind(status, message string, d *details) (transform.ErrorKind, bool) {
 	case "UNAUTHENTICATED":
 		return transform.ErrAuthentication, true
 	case "PERMISSION_DENIED":
+		if reason == "BILLING_DISABLED" {
+			return transform.ErrQuota, true
+		}
 		return transform.ErrPermission, true
 	case "NOT_FOUND":
 		return transform.ErrNotFound, true
 	case "ABORTED", "ALREADY_EXISTS":
 		return transform.ErrConflict, true
 	case "RESOURCE_EXHAUSTED":
+		if transform.OutOfMoney(strings.ToLower(message)) {
+			return transform.ErrQuota, true
+		}
 		return transform.ErrRateLimit, true
 	case "DEADLINE_EXCEEDED":
 		return transform.ErrTimeout, true
@@ -109,47 +117,16 @@ func errorKind(status, message string, d *details) (transform.ErrorKind, bool) {
 // the input token count is N but model only supports up to M.").
 func tooLong(message string) bool {
 	message = strings.ToLower(message)
-	return strings.Contains(message, "token count") &&
-		(strings.Contains(message, "exceeds the maximum") || strings.Contains(message, "only supports up to"))
-}
-
-// details are those of an error's details that change what to do.
-type details struct {
-	reason     string        // of ErrorInfo
-	retryAfter time.Duration // of RetryInfo
-}
-
-func (d *details) read(list jsonbytes.Value) {
-	for _, detail := range list.Elements() {
-		kind, _ := detail.Get("@type").Text()
-		switch kind[strings.LastIndexByte(kind, '.')+1:] {
-		case "ErrorInfo":
-			d.reason, _ = detail.Get("reason").Text()
-		case "RetryInfo":
-			text, _ := detail.Get("retryDelay").Text()
-			d.retryAfter = delay(text)
-		}
-	}
-}
-
-// maxDelay is the longest wait that is believed: quotas are reset daily.
-const maxDelay = 24 * time.Hour
-
-func delay(text string) time.Duration {
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 || d > maxDelay {
-		return 0
-	}
-	return d
+	return transform.Mentions(message, "exceeds the maximum number of tokens", "input context is too long") ||
+		strings.Contains(message, "token count") && transform.Mentions(message, "exceeds the maximum", "only supports up to")
 }
 
 // delayIn finds the delay in a message that ends with "Please retry in 48.9s.",
 // for errors without RetryInfo.
 func delayIn(message string) time.Duration {
-	_, after, found := strings.Cut(message, "Please retry in ")
-	if !found {
-		return 0
+	_, after, _ := strings.Cut(message, "Please retry in ")
+	if wait, ok := duration.Prefix(after); ok && wait <= transform.MaxWait {
+		return wait
 	}
-	text, _, _ := strings.Cut(after, " ")
-	return delay(strings.TrimRight(text, ".\n"))
+	return 0
 }

@@ -41,6 +41,9 @@ func decodeError(status int, v jsonbytes.Value) *transform.Error {
 func refine(e *transform.Error) {
 	message := strings.ToLower(e.Message)
 	open := e.Status == 0
+	if transform.OfDays(message) {
+		e.RetryAfter = transform.LongWait
+	}
 	switch {
 	case (open || e.Status == http.StatusBadRequest || e.Status >= 500) &&
 		transform.Mentions(message, "context length", "context window", "context size", "exceeds maximum context", "prompt is too long", "prompt too long"):

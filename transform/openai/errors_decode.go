@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -63,7 +64,11 @@ func readError(e *transform.Error, root jsonbytes.Value) {
 	switch inner.Kind() {
 	case jsonbytes.Object:
 		readFields(e, inner)
-		readRaw(e, inner.Get("metadata").Get("raw"))
+		readInner(e, inner)
+		readMetadata(e, inner.Get("metadata"))
+		if e.RetryAfter == 0 {
+			e.RetryAfter = transform.ReadGoogleDetails(inner.Get("details")).RetryAfter
+		}
 	case jsonbytes.String:
 		setMessage(e, inner)
 	}
@@ -71,6 +76,27 @@ func readError(e *transform.Error, root jsonbytes.Value) {
 	setMessage(e, root.Get("detail"))
 	for _, problem := range root.Get("detail").Elements() {
 		setMessage(e, problem.Get("msg"))
+	}
+}
+
+// readInner takes the code of Azure's filter where it stands one level deeper only.
+func readInner(e *transform.Error, outer jsonbytes.Value) {
+	for _, name := range [...]string{"innererror", "inner_error"} {
+		if e.Code == "" {
+			e.Code = codeOf(outer.Get(name).Get("code"), e.Type)
+		}
+	}
+}
+
+// readMetadata reads what OpenRouter adds: the error that it got itself, and of
+// its own limits when they are reset, in milliseconds since 1970.
+func readMetadata(e *transform.Error, metadata jsonbytes.Value) {
+	readRaw(e, metadata.Get("raw"))
+	text, _ := metadata.Get("headers").Get("X-RateLimit-Reset").Text()
+	if at, err := strconv.ParseInt(text, 10, 64); err == nil && e.RetryAfter == 0 {
+		if wait := time.Until(time.UnixMilli(at)); wait > 0 && wait <= transform.MaxWait {
+			e.RetryAfter = wait
+		}
 	}
 }
 
@@ -96,6 +122,7 @@ func readRaw(e *transform.Error, raw jsonbytes.Value) {
 	if e.Code == "" {
 		e.Code = inner.Code
 	}
+	e.RetryAfter = inner.RetryAfter
 }
 
 // readFields takes what is still unknown from an object.
