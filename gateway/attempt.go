@@ -145,6 +145,9 @@ func (a *attempt) run(deadline time.Time) *failure {
 	}
 	defer response.Body.Close()
 	c.record.UpstreamRequestID = upstreamRequestID(response.Header)
+	if headroom := a.target.Upstream.Headroom(response.Header, time.Now()); headroom.Known() {
+		a.target.State.Observe(a.fingerprint, headroom)
+	}
 	if response.StatusCode != http.StatusOK {
 		if c.op == opCount && hasNoCount(response.StatusCode) {
 			return a.estimateCount()

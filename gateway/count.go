@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"net/http"
 
 	"github.com/caddyllm/llmproxy/transform"
@@ -37,29 +36,42 @@ const mediaTokens = 1500
 // leastMedia is the shortest run of base64 that is taken for media: no word is so long.
 const leastMedia = 4 << 10
 
-// estimateInput guesses the tokens of the request. How large media are says
-// little of what they take.
+// estimateInput guesses the tokens of the request.
 func (c *call) estimateInput() int64 {
-	if c.form != nil {
-		return c.form.estimate(len(c.body.bytes))
+	if c.estimated == 0 {
+		if c.form != nil {
+			c.estimated = c.form.estimate(len(c.body.bytes))
+		} else {
+			c.estimated = estimateTokens(c.body.bytes)
+		}
 	}
-	text, media := len(c.body.bytes), 0
-	for rest := c.body.bytes; len(rest) >= leastMedia; {
-		run := bytes.IndexFunc(rest, isNotBase64)
-		if run < 0 {
-			run = len(rest)
+	return c.estimated
+}
+
+// estimateTokens guesses the tokens of a body. How large media are says little of
+// what they take. Every run of base64 that is long enough holds one of the places
+// that are looked at.
+func estimateTokens(body []byte) int64 {
+	text, media := len(body), 0
+	for at := leastMedia - 1; at < len(body); at += leastMedia {
+		from, to := at, at
+		for from > 0 && isBase64(body[from-1]) {
+			from--
 		}
-		if run >= leastMedia {
-			text -= run
+		for to < len(body) && isBase64(body[to]) {
+			to++
+		}
+		if to-from >= leastMedia {
+			text -= to - from
 			media++
+			at = to
 		}
-		rest = rest[min(run+1, len(rest)):]
 	}
 	return usage.EstimateBytes(text) + int64(media)*mediaTokens
 }
 
-func isNotBase64(r rune) bool {
-	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '/' || r == '=' || r == '-' || r == '_')
+func isBase64(b byte) bool {
+	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '+' || b == '/' || b == '=' || b == '-' || b == '_'
 }
 
 // estimateCount answers for a provider that does not count: with about what the

@@ -33,6 +33,8 @@ type Gateway struct {
 	// left alone by all calls.
 	Backoff Backoff
 	Breaker routing.Breaker
+	// Queue holds calls back while no target has room; nil: none is.
+	Queue *Queue
 	// Media fetches what requests name by URL where a provider takes no URLs;
 	// nil: nothing is fetched.
 	Media MediaFetcher

@@ -30,6 +30,8 @@ type call struct {
 	pinned *providers.Fingerprint
 	// wasted is what attempts consumed that came to nothing.
 	wasted usage.Tokens
+	// estimated guesses the tokens of the request; 0: nobody asked yet.
+	estimated int64
 	// decoded is the request in neutral form, once a target needs it.
 	decoded *decodedRequest
 
@@ -103,6 +105,9 @@ func (c *call) serve() error {
 		return err
 	}
 	if err := c.makePlan(); err != nil {
+		return err
+	}
+	if err := c.queue(); err != nil {
 		return err
 	}
 	return c.attemptAll()

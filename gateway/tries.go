@@ -186,7 +186,7 @@ func (t *tries) isDuplicate(at int) bool {
 
 func (t *tries) hasOtherKey() bool {
 	target := &t.targets[t.at]
-	return t.pinned == nil && target.State.Key(target.Upstream.Base().Fingerprints(), target.keys, time.Now()) >= 0
+	return t.pinned == nil && target.State.Key(target.Upstream.Base().Fingerprints(), target.keys, routing.Need{}, time.Now()) >= 0
 }
 
 // granted asks the retry budget, unless nothing was sent: that costs nobody anything.
@@ -207,15 +207,11 @@ func (t *tries) settleBudget(answered bool) {
 
 // sleep waits, unless the client leaves.
 func (t *tries) sleep(wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-t.r.Context().Done():
+	if t.await(time.Now().Add(wait)) {
 		t.settleBudget(false)
 		return false
 	}
+	return true
 }
 
 // begin takes part in a target's load; false if it has become unavailable.
@@ -247,10 +243,14 @@ func (t *tries) key(target *tried, now time.Time) int {
 			return key
 		}
 	}
-	key := target.State.Key(keys, target.keys, now)
+	var need routing.Need
+	if len(keys) > 1 {
+		need = routing.NeedOf((*planned)(t.call))
+	}
+	key := target.State.Key(keys, target.keys, need, now)
 	if key < 0 { // all were tried: the target is asked again with any
 		target.keys = 0
-		key = target.State.Key(keys, 0, now)
+		key = target.State.Key(keys, 0, need, now)
 	}
 	return key
 }

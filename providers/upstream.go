@@ -1,14 +1,31 @@
 package providers
 
+import (
+	"net/http"
+	"time"
+
+	"github.com/caddyllm/llmproxy/providers/ratelimit"
+)
+
 // Upstream is a provider under the name that a config gives it.
 type Upstream struct {
 	// Name is how models address it, as in <name>/<model>.
 	Name string
 	Provider
+	limits ratelimit.Reader
 }
 
 // NewUpstream names a provisioned provider.
-func NewUpstream(name string, p Provider) *Upstream { return &Upstream{Name: name, Provider: p} }
+func NewUpstream(name string, p Provider) *Upstream {
+	u := &Upstream{Name: name, Provider: p}
+	u.limits = ratelimit.For(u.Type())
+	return u
+}
+
+// Headroom is what an answer says of the limits of the key that asked.
+func (u *Upstream) Headroom(header http.Header, now time.Time) ratelimit.Headroom {
+	return u.limits.Read(header, now)
+}
 
 // Type is the name of the provider's module, such as openai.
 func (u *Upstream) Type() string { return u.CaddyModule().ID.Name() }

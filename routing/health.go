@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/providers/ratelimit"
 )
 
 // Health is what is known of one provider: facts only, so that it can outlive the
@@ -107,10 +108,18 @@ type State struct {
 	circuit circuit
 	// wait is until when the provider asked to be left alone, whatever the key.
 	wait time.Time
-	// keys are the waits that the provider asked of single keys.
-	keys map[providers.Fingerprint]time.Time
+	// keys are what is known of single keys.
+	keys map[providers.Fingerprint]*keyState
 	// latency is to the first content of streams and to the end of other answers.
 	latency [2]movingLatency
+}
+
+// keyState is what is known of one key of a target.
+type keyState struct {
+	// wait is until when the provider asked not to be asked with the key.
+	wait time.Time
+	// headroom is what the provider said last of the key's limits.
+	headroom ratelimit.Headroom
 }
 
 // Obstacle is why a target is not asked.
@@ -186,24 +195,25 @@ func (s *State) keyBlocked(key providers.Fingerprint, now time.Time) Availabilit
 	if until := s.health.keyRefused(key, now); !until.IsZero() {
 		return Availability{Keyless, until}
 	}
-	if until, ok := s.keys[key]; ok {
-		if until.After(now) {
-			return Availability{Limited, until}
-		}
-		delete(s.keys, key)
+	if known := s.keys[key]; known != nil && known.wait.After(now) {
+		return Availability{Limited, known.wait}
 	}
 	return Availability{}
 }
 
 // Key picks the key for the next request by its index, the keys in turn: one that
-// nothing stands against and that is not among the tried, as bits. Where all are
-// blocked it picks the soonest to be free. It is negative if all were tried.
-func (s *State) Key(keys []providers.Fingerprint, tried uint64, now time.Time) int {
+// nothing stands against, that is not among the tried, as bits, and whose limits
+// have room for the need. Where there is none it picks the soonest to be free. It
+// is negative if all were tried.
+func (s *State) Key(keys []providers.Fingerprint, tried uint64, need Need, now time.Time) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	best := -1
 	var soonest time.Time
-	first := int(s.health.nextKey.Add(1)-1) % len(keys)
+	first := 0
+	if len(keys) > 1 {
+		first = int(s.health.nextKey.Add(1)-1) % len(keys)
+	}
 	for n := range keys {
 		i := (first + n) % len(keys)
 		if i < 64 && tried&(1<<i) != 0 {
@@ -211,7 +221,11 @@ func (s *State) Key(keys []providers.Fingerprint, tried uint64, now time.Time) i
 		}
 		found := s.keyBlocked(keys[i], now)
 		if found.Obstacle == Clear {
-			return i
+			until, empty := s.keyEmpty(keys[i], need, now)
+			if !empty {
+				return i
+			}
+			found.Until = until
 		}
 		if best < 0 || found.Until.Before(soonest) {
 			best, soonest = i, found.Until
@@ -276,7 +290,7 @@ func (s *State) End(b *Breaker, r Report, now time.Time) {
 	until := now.Add(min(r.Wait, maxWait))
 	switch r.Outcome {
 	case Throttled:
-		s.setKeyWait(r.Key, until)
+		s.key(r.Key).wait = until
 	case Failed:
 		s.wait = until
 	}
@@ -286,14 +300,19 @@ func (s *State) End(b *Breaker, r Report, now time.Time) {
 func (s *State) RefuseKey(key providers.Fingerprint, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.setKeyWait(key, until)
+	s.key(key).wait = until
 }
 
-func (s *State) setKeyWait(key providers.Fingerprint, until time.Time) {
-	if s.keys == nil {
-		s.keys = make(map[providers.Fingerprint]time.Time)
+func (s *State) key(key providers.Fingerprint) *keyState {
+	known := s.keys[key]
+	if known == nil {
+		if s.keys == nil {
+			s.keys = make(map[providers.Fingerprint]*keyState)
+		}
+		known = new(keyState)
+		s.keys[key] = known
 	}
-	s.keys[key] = until
+	return known
 }
 
 // InFlight counts the attempts that are on their way.

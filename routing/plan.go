@@ -136,6 +136,7 @@ func (p *planner) add(targets []Target, policy Policy) {
 		policy.Order(p.call, group[:n])
 		group = group[n:]
 	}
+	p.preferRoom(available)
 	if p.Targets == nil {
 		p.Targets = available
 	} else {

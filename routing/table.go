@@ -35,6 +35,8 @@ type Target struct {
 	Route *Route
 	// hop is the place in the plan of the model that the target stands for.
 	hop int
+	// emptyUntil is when the provider's limits have room again; zero: they have.
+	emptyUntil time.Time
 }
 
 // Same tells whether two targets are one.

@@ -41,6 +41,8 @@ type Record struct {
 	Cause string
 	// Dropped are the request members that the provider could not be given, as JSON pointers.
 	Dropped []string
+	// Queued is how long the call waited for a target with room.
+	Queued time.Duration
 	// FirstToken is the time from the start to the first content of the answer; 0: there was none.
 	FirstToken time.Duration
 	Duration   time.Duration
