@@ -11,7 +11,7 @@ import (
 
 func init() { caddy.RegisterModule(new(adminAPI)) }
 
-// adminAPI adds GET /llm_proxy/status to Caddy's admin API.
+// adminAPI adds the paths below /llm_proxy to Caddy's admin API.
 type adminAPI struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -21,7 +21,10 @@ func (*adminAPI) CaddyModule() caddy.ModuleInfo {
 
 // Routes are the paths below the admin endpoint.
 func (a *adminAPI) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{{Pattern: "/llm_proxy/status", Handler: caddy.AdminHandlerFunc(a.status)}}
+	return []caddy.AdminRoute{
+		{Pattern: "/llm_proxy/status", Handler: caddy.AdminHandlerFunc(a.status)},
+		{Pattern: "/llm_proxy/explain", Handler: caddy.AdminHandlerFunc(a.explain)},
+	}
 }
 
 // statusReport is what GET /llm_proxy/status answers. It holds no secret.

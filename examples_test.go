@@ -104,6 +104,14 @@ func testQuickstart(t *testing.T, e *example) {
 			t.Errorf("provider %s is not in %s", name, status)
 		}
 	}
+	if status, plan := e.configure(t, http.MethodPost, "/llm_proxy/explain", `{"body":`+chatBody("demo", "hi", false)+`}`); status != 200 || !strings.Contains(plan, `"target": "mock/echo"`) {
+		t.Errorf("the explanation is %d %s", status, plan)
+	}
+	for _, bad := range []string{`{"bodi":1}`, `{"body":{},"path":"/elsewhere"}`, `{"key":"nobody","body":{}}`} {
+		if status, answer := e.configure(t, http.MethodPost, "/llm_proxy/explain", bad); status < 400 || !strings.Contains(answer, "error") {
+			t.Errorf("the explanation of %s is %d %s", bad, status, answer)
+		}
+	}
 	events := openStream(t, e.base, chatBody("mock/echo", "one two three", true)).rest(t)
 	if text := strings.Join(events, ""); !strings.Contains(text, `"content":"two "`) || events[len(events)-1] != "[DONE]" {
 		t.Errorf("the stream is %s", text)

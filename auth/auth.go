@@ -107,6 +107,23 @@ func New(anonymous bool, keys []Key, origins []string) (*Authenticator, error) {
 
 func (d Digest) index() [8]byte { return [8]byte(d[:8]) }
 
+// Principal is the owner of a key, by its id. An empty id is who calls without a
+// key, or where that is not allowed somebody who may use everything.
+func (a *Authenticator) Principal(id string) (*Principal, bool) {
+	if id == "" {
+		if a.anonymous != nil {
+			return a.anonymous, true
+		}
+		return new(Principal), true
+	}
+	for _, key := range a.keys {
+		if key.principal.ID == id {
+			return key.principal, true
+		}
+	}
+	return nil, false
+}
+
 // Authenticate says who sent the request. A credential decides: a bad one is
 // refused even where anonymous calls are allowed. Where there are no keys at
 // all no credential can be bad, and the stand-in without which SDKs refuse to

@@ -12,22 +12,28 @@ import (
 // soonest to be due first. Nothing is asked of one that refuses connections, that
 // wants time for itself or that the operator took out of use.
 func (t *tries) force() bool {
+	target := t.forcible()
+	if target == nil {
+		t.first = t.obstructed()
+		return false
+	}
+	t.targets = append(t.targets, tried{Target: target})
+	t.forced = true
+	return t.begin(len(t.targets) - 1)
+}
+
+// forcible is the target to ask although it is not available; nil: there is none.
+func (t *tries) forcible() *routing.Target {
 	for i := range t.plan.Obstructed {
 		found := &t.plan.Obstructed[i]
 		switch found.Obstacle {
 		case routing.Clear, routing.Open, routing.Keyless:
-		default:
-			continue
+			if t.plan.Begins(&found.Target) {
+				return &found.Target
+			}
 		}
-		if !t.plan.Begins(&found.Target) {
-			continue
-		}
-		t.targets = append(t.targets, tried{Target: &found.Target})
-		t.forced = true
-		return t.begin(len(t.targets) - 1)
 	}
-	t.first = t.obstructed()
-	return false
+	return nil
 }
 
 // obstructed is the answer while nothing is available.

@@ -95,6 +95,17 @@ func (c *call) serve() error {
 		return err
 	}
 	c.body = newBuffer()
+	if err := c.prepare(); err != nil {
+		return err
+	}
+	if err := c.queue(); err != nil {
+		return err
+	}
+	return c.attemptAll()
+}
+
+// prepare reads the request, once, and finds what may answer it.
+func (c *call) prepare() error {
 	if err := c.g.readBody(c.w, c.r, c.body); err != nil {
 		return err
 	}
@@ -104,13 +115,7 @@ func (c *call) serve() error {
 	if err := c.resolveItems(); err != nil {
 		return err
 	}
-	if err := c.makePlan(); err != nil {
-		return err
-	}
-	if err := c.queue(); err != nil {
-		return err
-	}
-	return c.attemptAll()
+	return c.makePlan()
 }
 
 func (c *call) authenticate() error {

@@ -67,6 +67,7 @@ type tried struct {
 // that a provider gave: what came after it was makeshift.
 func (c *call) attemptAll() error {
 	t := c.newTries()
+	c.plan.Budget.Called(c.record.Start)
 	for t.next() {
 		failed := t.attempt()
 		t.settleBudget(failed == nil)
@@ -88,7 +89,6 @@ func (c *call) newTries() *tries {
 	for i := range c.plan.Targets {
 		t.targets = append(t.targets, tried{Target: &c.plan.Targets[i]})
 	}
-	c.plan.Budget.Called(c.record.Start)
 	return t
 }
 

@@ -24,9 +24,9 @@ var (
 	headerAgent    = []string{"caddy-llm-proxy"}
 )
 
-// upstreamRequest is the request to the provider. Nothing of the client's
+// unsignedRequest is the request to the provider without a credential. Nothing of the client's
 // header goes along but what its format needs there: an allow-list.
-func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) (*http.Request, error) {
+func (a *attempt) unsignedRequest(ctx context.Context, body *buffer) *http.Request {
 	header := make(http.Header, 8)
 	header["Content-Type"] = headerJSON
 	header["Accept"] = headerJSON
@@ -54,12 +54,8 @@ func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) (*http.Requ
 			}
 		}
 	}
-	signer, signs := a.target.Upstream.Provider.(providers.Signer)
-	if !signs && a.credential != "" {
-		a.target.Upstream.Authorize(header, a.credential)
-	}
 	maps.Copy(header, a.target.Upstream.Base().FixedHeader())
-	request := (&http.Request{
+	return (&http.Request{
 		Method: http.MethodPost, URL: a.endpoint.URL, Host: a.endpoint.URL.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		ContentLength: int64(len(body.bytes)),
@@ -67,8 +63,18 @@ func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) (*http.Requ
 		// The transport resends by itself only what a dead connection never took.
 		GetBody: func() (io.ReadCloser, error) { return a.open(body), nil },
 	}).WithContext(ctx)
-	if signs {
+}
+
+// upstreamRequest is the request to the provider, with its credential. What the
+// operator set in the credential's place stays.
+func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) (*http.Request, error) {
+	request := a.unsignedRequest(ctx, body)
+	if signer, ok := a.target.Upstream.Provider.(providers.Signer); ok {
 		return request, signer.Sign(request, body.bytes, a.credential)
+	}
+	if a.credential != "" {
+		a.target.Upstream.Authorize(request.Header, a.credential)
+		maps.Copy(request.Header, a.target.Upstream.Base().FixedHeader())
 	}
 	return request, nil
 }

@@ -143,6 +143,18 @@ const (
 	Keyless
 )
 
+var obstacleNames = [...]string{
+	Disabled: "disabled", Open: "open", Refusing: "refusing", Busy: "busy", Limited: "limited", Keyless: "keyless",
+}
+
+// String is the name of the obstacle, empty if there is none.
+func (o Obstacle) String() string {
+	if int(o) < len(obstacleNames) {
+		return obstacleNames[o]
+	}
+	return ""
+}
+
 // Availability is whether a target can be asked, and when it can be if not.
 type Availability struct {
 	Obstacle Obstacle

@@ -39,6 +39,9 @@ type Target struct {
 	emptyUntil time.Time
 }
 
+// Fallback tells whether the target is one of a fallback model.
+func (t *Target) Fallback() bool { return t.hop > 0 }
+
 // Same tells whether two targets are one.
 func (t *Target) Same(other *Target) bool {
 	return t.Upstream == other.Upstream && t.Model == other.Model
