@@ -40,6 +40,10 @@ var (
 		Namespace: "caddy", Subsystem: appName, Name: "tokens_total",
 		Help: "Tokens by kind: input is the whole prompt, of which cache_read and cache_write are parts; output is the whole answer, of which reasoning is a part.",
 	}, []string{"model", "provider", "kind"})
+	metricFailures = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: appName, Name: "failed_attempts_total",
+		Help: "Requests to providers that came to nothing, by what went wrong, whether or not another attempt served the call.",
+	}, []string{"model", "provider", "error"})
 	metricDropped = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "caddy", Subsystem: appName, Name: "dropped_members_total",
 		Help: "Members of requests that the provider's API could not carry. The usage record names them.",
@@ -47,7 +51,7 @@ var (
 )
 
 func registerMetrics(registry *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{metricInFlight, metricRequests, metricDuration, metricFirstToken, metricTokens, metricDropped} {
+	for _, c := range []prometheus.Collector{metricInFlight, metricRequests, metricDuration, metricFirstToken, metricTokens, metricFailures, metricDropped} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return err
@@ -86,16 +90,23 @@ func count(r *usage.Record) {
 	if n := len(r.Dropped); n > 0 {
 		metricDropped.WithLabelValues(model, provider).Add(float64(n))
 	}
-	addTokens := func(kind string, n int64) {
-		if n > 0 {
-			metricTokens.WithLabelValues(model, provider, kind).Add(float64(n))
+	countTokens(model, provider, r.AnswerTokens())
+	for i := range r.Failures {
+		f := &r.Failures[i]
+		metricFailures.WithLabelValues(model, f.Provider, f.Kind).Inc()
+		countTokens(model, f.Provider, f.Tokens)
+	}
+}
+
+func countTokens(model, provider string, t usage.Tokens) {
+	for _, part := range [...]struct {
+		kind string
+		n    int64
+	}{{"input", t.Input}, {"output", t.Output}, {"cache_read", t.CacheRead}, {"cache_write", t.CacheWrite}, {"reasoning", t.Reasoning}} {
+		if part.n > 0 {
+			metricTokens.WithLabelValues(model, provider, part.kind).Add(float64(part.n))
 		}
 	}
-	addTokens("input", r.Tokens.Input)
-	addTokens("output", r.Tokens.Output)
-	addTokens("cache_read", r.Tokens.CacheRead)
-	addTokens("cache_write", r.Tokens.CacheWrite)
-	addTokens("reasoning", r.Tokens.Reasoning)
 }
 
 // setPlaceholders sets what other handlers and log formats may use.

@@ -30,6 +30,11 @@ func (r *loggedRecord) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	if r.PossibleDuplicate {
 		e.AddBool("possible_duplicate", true)
 	}
+	if len(r.Failures) > 0 {
+		if err := e.AddArray("failures", failures(r.Failures)); err != nil {
+			return err
+		}
+	}
 	if len(r.Dropped) > 0 {
 		if err := e.AddArray("dropped", stringArray(r.Dropped)); err != nil {
 			return err
@@ -42,6 +47,9 @@ func (r *loggedRecord) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	addInt(e, "reasoning_tokens", r.Tokens.Reasoning)
 	if r.Tokens.Estimated {
 		e.AddBool("tokens_estimated", true)
+	}
+	if r.Queued > 0 {
+		e.AddFloat64("queued_ms", float64(r.Queued.Microseconds())/1e3)
 	}
 	if r.FirstToken > 0 {
 		e.AddFloat64("ttft_ms", float64(r.FirstToken.Microseconds())/1e3)
@@ -71,6 +79,30 @@ func addInt(e zapcore.ObjectEncoder, name string, n int64) {
 	if n != 0 {
 		e.AddInt64(name, n)
 	}
+}
+
+// failures are the attempts of a call that came to nothing.
+type failures []usage.Failure
+
+func (f failures) MarshalLogArray(e zapcore.ArrayEncoder) error {
+	for i := range f {
+		if err := e.AppendObject((*failure)(&f[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type failure usage.Failure
+
+func (f *failure) MarshalLogObject(e zapcore.ObjectEncoder) error {
+	e.AddString("provider", f.Provider)
+	e.AddString("model", f.Model)
+	e.AddString("error", f.Error)
+	addString(e, "cause", f.Cause)
+	addInt(e, "input_tokens", f.Tokens.Input)
+	addInt(e, "output_tokens", f.Tokens.Output)
+	return nil
 }
 
 type stringArray []string

@@ -70,7 +70,7 @@ func (t *tries) bookFailure(f *failure) {
 	}
 	spent := t.bill()
 	t.record.Failures = append(t.record.Failures, usage.Failure{
-		Provider: t.record.Provider, Model: t.record.Model, Error: f.err.Class(), Cause: t.record.Cause, Tokens: spent,
+		Provider: t.record.Provider, Model: t.record.Model, Kind: f.kind.String(), Error: f.err.Class(), Cause: t.record.Cause, Tokens: spent,
 	})
 	t.wasted = t.wasted.Plus(spent)
 	t.accepted, t.delivered, t.record.Tokens = false, 0, usage.Tokens{}

@@ -92,6 +92,9 @@ func (e *Error) Class() string {
 	return kindClass[e.Kind]
 }
 
+// String is the word that errors of the kind have in common.
+func (k ErrorKind) String() string { return kindClass[k] }
+
 // Reason is the code if it says more than the kind does, else empty.
 func (e *Error) Reason() string {
 	if int(e.Kind) < len(kindClass) && e.Code == kindClass[e.Kind] {

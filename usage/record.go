@@ -50,11 +50,20 @@ type Record struct {
 	BytesIn, BytesOut int64
 }
 
+// AnswerTokens are those of Tokens that went into the answer.
+func (r *Record) AnswerTokens() Tokens {
+	rest := r.Tokens
+	for i := range r.Failures {
+		rest = rest.minus(r.Failures[i].Tokens)
+	}
+	return rest
+}
+
 // Failure is an attempt that came to nothing.
 type Failure struct {
 	Provider, Model string
-	// Error and Cause are as of [Record].
-	Error, Cause string
+	// Kind is what went wrong, one of a few words; Error and Cause are as of [Record].
+	Kind, Error, Cause string
 	// Tokens are what it consumed all the same.
 	Tokens Tokens
 }

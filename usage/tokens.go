@@ -34,6 +34,15 @@ func (t Tokens) Plus(o Tokens) Tokens {
 	}
 }
 
+func (t Tokens) minus(o Tokens) Tokens {
+	t.Input -= o.Input
+	t.CacheRead -= o.CacheRead
+	t.CacheWrite -= o.CacheWrite
+	t.Output -= o.Output
+	t.Reasoning -= o.Reasoning
+	return t
+}
+
 // maxTokens bounds what is believed of a provider's count: above every context
 // window there is, and far from where sums overflow.
 const maxTokens = 1 << 40

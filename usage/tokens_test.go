@@ -53,3 +53,16 @@ func TestEstimates(t *testing.T) {
 		}
 	}
 }
+
+func TestTokensOfFailuresAreNotTheAnswers(t *testing.T) {
+	failed := Tokens{Input: 7, CacheRead: 1, CacheWrite: 2, Output: 5, Reasoning: 3, Estimated: true}
+	answer := Tokens{Input: 70, CacheRead: 10, CacheWrite: 20, Output: 50, Reasoning: 30, Known: true}
+	r := Record{Tokens: answer.Plus(failed), Failures: []Failure{{Tokens: failed}}}
+	if want := (Tokens{Input: 77, CacheRead: 11, CacheWrite: 22, Output: 55, Reasoning: 33, Known: true, Estimated: true}); r.Tokens != want {
+		t.Errorf("together they are %+v, want %+v", r.Tokens, want)
+	}
+	answer.Estimated = true
+	if got := r.AnswerTokens(); got != answer {
+		t.Errorf("the answer's are %+v, want %+v", got, answer)
+	}
+}
