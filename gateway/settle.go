@@ -65,8 +65,8 @@ func (c *call) bill() usage.Tokens {
 // bookFailure books an attempt that came to nothing, under the target that it was
 // made to. What it consumed is not lost on the call.
 func (t *tries) bookFailure(f *failure) {
-	if f.verdict == skipped {
-		return
+	if f.verdict == skipped || f.kind == transform.ErrCancelled {
+		return // the target was not asked, or it is the client who gave up
 	}
 	spent := t.bill()
 	t.record.Failures = append(t.record.Failures, usage.Failure{

@@ -133,7 +133,7 @@ func (a *attempt) unsigned(ctx context.Context, err error) *failure {
 
 func (a *attempt) clientGone() *failure {
 	a.record.Ending = usage.ClientGone
-	return &failure{err: errClientGone}
+	return failureOf(errClientGone, final)
 }
 
 // timeoutOf is the watchdog's reason, nil if it did not bark.
