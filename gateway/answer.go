@@ -43,6 +43,10 @@ func (a *attempt) relayAnswer(ctx context.Context, response *http.Response) *fai
 	if a.makesPins() {
 		a.pinResponse(jsonbytes.Parse(in.bytes))
 	}
+	if a.gone() {
+		return a.heardOut()
+	}
+	a.whole = true
 	a.commit(http.StatusOK, contentType, len(out))
 	a.record.Ending = usage.Complete
 	if err := a.write(out); err != nil {

@@ -126,9 +126,8 @@ func (a *attempt) run(deadline time.Time) *failure {
 	}
 	defer body.release()
 
-	ctx, cancel := context.WithCancelCause(c.r.Context())
+	ctx, cancel := a.upstreamContext()
 	defer cancel(nil)
-	a.cancel = cancel
 	a.watch = newWatchdog(cancel, deadline)
 	defer a.watch.stop()
 	a.watch.expect(a.silence(), errUpstreamTimeout)

@@ -81,7 +81,7 @@ func (a *attempt) brokenBytes(ctx context.Context, err error) *failure {
 	if !a.committed {
 		return a.sendFailure(ctx, err)
 	}
-	if a.r.Context().Err() != nil {
+	if a.gone() {
 		a.record.Ending, a.record.Error = usage.ClientGone, errClientGone.Class()
 		return nil
 	}

@@ -40,6 +40,9 @@ type Gateway struct {
 	Media MediaFetcher
 	// Streams knows the open streams. It outlives the gateway.
 	Streams *Streams
+	// Kept are the streams to which clients may come back. They outlive the
+	// gateway too. nil: none is kept.
+	Kept *KeptStreams
 }
 
 // Limits bound what one request may take.
@@ -62,6 +65,15 @@ type Limits struct {
 type Stream struct {
 	// Heartbeat is the silence after which a sign of life is sent; 0: none is.
 	Heartbeat time.Duration
+	// Drain is how long the provider is heard out after the client has left, so
+	// that the cost is known; 0: it is cancelled at once.
+	Drain time.Duration
+	// Resumable is how long an answer goes on without its client, and how long it
+	// is kept after its end, for a client that comes back; 0: it is not.
+	Resumable time.Duration
+	// CommitEarly is the silence after which a stream's header is sent although
+	// there is no content yet; 0: it is not.
+	CommitEarly time.Duration
 }
 
 // The defaults.
@@ -75,6 +87,7 @@ const (
 	DefaultFirstToken = 120 * time.Second
 	DefaultIdle       = 120 * time.Second
 	DefaultHeartbeat  = 15 * time.Second
+	DefaultDrain      = 60 * time.Second
 )
 
 // DefaultLimits are the limits of a config that says nothing.

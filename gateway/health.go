@@ -28,7 +28,7 @@ func (g *Gateway) allowOrigin(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h["Access-Control-Allow-Origin"] = origin
-	h["Access-Control-Expose-Headers"] = []string{"X-Request-Id, Request-Id, X-Upstream-Request-Id, Retry-After, X-Should-Retry, X-Llm-Dropped"}
+	h["Access-Control-Expose-Headers"] = []string{"X-Request-Id, Request-Id, X-Upstream-Request-Id, Retry-After, X-Should-Retry, X-Llm-Dropped, X-Llm-Stream-Id"}
 	if vary := h["Vary"]; !slices.Contains(vary, "Origin") {
 		h["Vary"] = append(vary, "Origin")
 	}

@@ -39,9 +39,8 @@ type passage interface {
 type relay struct {
 	*attempt
 	passage
-	in     eventReader
-	out    []byte // what waits to be written: whole events only
-	writer *streamWriter
+	in  eventReader
+	out []byte // what waits to be written: whole events only
 	// delivered guesses the answer's tokens, should the provider not tell.
 	delivered usage.StreamEstimate
 	// done tells that the provider has said [DONE]: no choice comes after it.
@@ -81,7 +80,6 @@ func (a *attempt) relayStream(ctx context.Context, response *http.Response) *fai
 	}()
 	a.g.Streams.add(r, a.cancel)
 	defer a.g.Streams.remove(r)
-	defer r.stopWriting()
 	return r.run(ctx, response.Body, contentType(a.same, response.Header))
 }
 
@@ -95,10 +93,14 @@ func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *
 		r.passLastWords(body, err)
 		over := err != nil || r.broken != nil
 		if !r.committed {
-			if r.broken != nil {
+			switch {
+			case r.broken != nil:
 				return r.lost(contentType)
-			}
-			if content || over || len(r.out) >= maxHeld {
+			case r.gone() && r.kept.Load() == nil: // it is read for what it costs alone
+				if r.out = r.out[:0]; over {
+					return r.heardOut()
+				}
+			case content || over || len(r.out) >= maxHeld:
 				r.open(contentType)
 			}
 		}
@@ -213,7 +215,7 @@ func (r *relay) readEnd(ctx context.Context, err error) *transform.Error {
 	case errors.Is(err, awsstream.ErrCorrupt):
 		r.record.Cause = err.Error()
 		return errUpstreamProtocol
-	case r.r.Context().Err() != nil:
+	case r.isForsaken():
 		return errClientGone
 	}
 	if cause := timeoutOf(ctx); cause != nil {
@@ -230,7 +232,7 @@ func wholeData(data []byte) bool {
 
 // lost is a stream that failed before any of it went to the client.
 func (r *relay) lost(contentType []string) *failure {
-	if r.r.Context().Err() != nil {
+	if r.gone() {
 		return r.clientGone()
 	}
 	switch r.broken {
@@ -251,11 +253,7 @@ func (r *relay) open(contentType []string) {
 	if !r.same || r.endpoint.Framing == transform.FramingAWSChunks {
 		contentType = r.streamType()
 	}
-	h := r.w.Header()
-	h["Cache-Control"] = headerNoCache
-	h["X-Accel-Buffering"] = headerNo
-	r.commit(http.StatusOK, contentType, -1)
-	r.writer = newStreamWriter(r.w, r.g.Stream.Heartbeat, r.heartbeat())
+	r.commitStream(contentType)
 }
 
 // streamType is the content type of a stream that the gateway writes itself.
@@ -266,17 +264,6 @@ func (r *relay) streamType() []string {
 	return headerStreamUTF8
 }
 
-// comment is a sign of life that every parser of server-sent events skips.
-var comment = []byte(": keep-alive\n\n")
-
-// heartbeat is the sign of life that clients of the format can take; nil: none.
-func (r *relay) heartbeat() []byte {
-	if own, ok := r.client.(interface{ Heartbeat() []byte }); ok {
-		return own.Heartbeat()
-	}
-	return comment
-}
-
 var (
 	headerStreamUTF8 = []string{"text/event-stream; charset=utf-8"}
 	// no-transform keeps Caddy's encode from holding events back in a compressor.
@@ -284,19 +271,14 @@ var (
 	headerNo      = []string{"no"}
 )
 
-// flush writes what waits. It is false once the client is gone.
+// flush writes what waits. It is false once nobody is to hear the rest.
 func (r *relay) flush() bool {
-	if len(r.out) == 0 {
-		return true
-	}
-	n, err := r.writer.write(r.out)
-	r.record.BytesOut += int64(n)
+	goesOn := r.send(r.out)
 	r.out = r.out[:0]
-	if err != nil {
+	if !goesOn {
 		r.left()
-		return false
 	}
-	return true
+	return goesOn
 }
 
 func (r *relay) left() {
@@ -305,13 +287,13 @@ func (r *relay) left() {
 
 // finish writes the end of the stream, or the error that stands in its place.
 func (r *relay) finish() {
-	switch {
-	case r.broken == nil:
+	switch r.broken {
+	case nil:
 		r.out = r.end(r.out)
-		r.record.Ending = usage.Complete
-	case r.broken == errClientGone: //nolint:errorlint // a sentinel of this package
+		r.record.Ending, r.whole = usage.Complete, true
+		r.call.endStream(r.out, nil)
+	case errClientGone:
 		r.left()
-		return
 	default:
 		failed := r.insideFailure(r.broken, nil, nil)
 		if _, said := r.passage.(saidItself); r.torn && !said {
@@ -319,21 +301,16 @@ func (r *relay) finish() {
 		}
 		r.out = r.fail(r.out, failed.err)
 		r.record.Ending, r.record.Error = usage.Broken, failed.err.Class()
+		r.call.endStream(r.out, failed.err)
 	}
-	r.flush()
-}
-
-func (r *relay) stopWriting() {
-	if r.writer != nil {
-		r.writer.stop()
-	}
+	r.out = r.out[:0]
 }
 
 // notAStream is an answer to a streaming request that is none: usually an error
 // that says 200.
 func (a *attempt) notAStream(ctx context.Context, response *http.Response) *failure {
 	body, err := readAll(nil, io.LimitReader(response.Body, maxErrorBody), maxErrorBody)
-	if err != nil && (a.r.Context().Err() != nil || timeoutOf(ctx) != nil) {
+	if err != nil && (a.gone() || timeoutOf(ctx) != nil) {
 		return a.sendFailure(ctx, err)
 	}
 	var e *transform.Error

@@ -35,10 +35,16 @@ type call struct {
 	// decoded is the request in neutral form, once a target needs it.
 	decoded *decodedRequest
 
+	presence
+	outlet
+	// resumed tells that the call reads the stream of another one.
+	resumed bool
 	// committed is set when the first byte of an answer goes to the client,
 	// and nowhere but in commit: from then on there is no other target.
 	committed bool
-	record    usage.Record
+	// whole tells that the provider ended its answer well.
+	whole  bool
+	record usage.Record
 	// accepted tells that a provider took the request on: it is never settled at zero.
 	accepted bool
 	// delivered guesses the tokens of an answer whose provider did not count them.
@@ -83,6 +89,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) bool {
 func (c *call) serveMetered() {
 	c.g.Observer.Started()
 	defer c.settle()
+	defer c.closeStream()
 	if err := c.serve(); err != nil {
 		c.fail(err)
 	}
@@ -94,10 +101,15 @@ func (c *call) serve() error {
 	if err := c.authenticate(); err != nil {
 		return err
 	}
+	if c.asksToResume() {
+		return c.resume()
+	}
 	c.body = newBuffer()
 	if err := c.prepare(); err != nil {
 		return err
 	}
+	c.attend()
+	c.commitEarly()
 	if err := c.queue(); err != nil {
 		return err
 	}
@@ -151,7 +163,7 @@ func (c *call) makePlan() error {
 // fail answers with an error, or ends in silence what has begun: a relay has
 // written its own ending by then.
 func (c *call) fail(err error) {
-	if c.r.Context().Err() != nil && !c.committed {
+	if c.gone() && !c.committed {
 		err, c.record.Ending = errClientGone, usage.ClientGone
 	}
 	var e *transform.Error
@@ -159,7 +171,7 @@ func (c *call) fail(err error) {
 		e = errInternal
 	}
 	c.record.Error = e.Class()
-	if !c.committed {
+	if !c.committed && !c.failInStream(e) {
 		c.writeError(err)
 	}
 }

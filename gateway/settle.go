@@ -51,7 +51,7 @@ func (c *call) bill() usage.Tokens {
 	}
 	// A count of an answer that broke off was made before its end: some
 	// providers begin with one token. A count of nothing is none.
-	sure := tokens.Known && tokens.Total() > 0 && c.record.Ending == usage.Complete
+	sure := tokens.Known && tokens.Total() > 0 && (c.record.Ending == usage.Complete || c.whole)
 	tokens.Estimated = tokens.Estimated || !tokens.Known
 	if tokens.Input == 0 {
 		tokens.Input, tokens.Estimated = c.estimateInput(), true

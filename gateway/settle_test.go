@@ -55,25 +55,25 @@ func TestBill(t *testing.T) {
 	for _, test := range []struct {
 		name      string
 		said      usage.Tokens
-		call      call
+		call      *call
 		ending    usage.Ending
 		in, out   int64
 		estimated bool
 	}{
-		{"not accepted", usage.Tokens{}, call{claim: claim{op: opChat}}, usage.Failed, 0, 0, false},
-		{"counted", known, call{claim: claim{op: opChat}, accepted: true, committed: true}, usage.Complete, 7, 3, false},
-		{"counted stream", known, call{claim: claim{op: opChat}, accepted: true, committed: true, delivered: 50, record: usage.Record{Stream: true}}, usage.Complete, 7, 3, false},
-		{"counted too early", known, call{claim: claim{op: opChat}, accepted: true, committed: true, delivered: 50, record: usage.Record{Stream: true}}, usage.ClientGone, 7, 50, true},
-		{"counted early enough", known, call{claim: claim{op: opChat}, accepted: true, committed: true, delivered: 2, record: usage.Record{Stream: true}}, usage.Broken, 7, 3, false},
-		{"counted as nothing", usage.Tokens{Known: true}, call{claim: claim{op: opChat}, accepted: true, committed: true}, usage.Complete, 100, 20, true},
-		{"counted below nothing", usage.Tokens{Input: -5, Output: -5, Known: true}, call{claim: claim{op: opChat}, accepted: true, committed: true}, usage.Complete, 100, 20, true},
-		{"not counted", usage.Tokens{}, call{claim: claim{op: opChat}, accepted: true, committed: true}, usage.Complete, 100, 20, true},
-		{"only the prompt counted", usage.Tokens{Input: 7}, call{claim: claim{op: opChat}, accepted: true, delivered: 9, record: usage.Record{Stream: true}}, usage.Broken, 7, 9, true},
-		{"accepted, then lost", usage.Tokens{}, call{claim: claim{op: opChat}, accepted: true}, usage.Failed, 100, 0, true},
-		{"completions that broke off", usage.Tokens{}, call{claim: claim{op: opForward, path: completionsPath}, accepted: true, committed: true, delivered: 9, record: usage.Record{Stream: true}}, usage.Broken, 100, 9, true},
-		{"sound", usage.Tokens{}, call{claim: claim{op: opForward, path: "/audio/transcriptions"}, accepted: true, committed: true, form: &form{files: 240}}, usage.Complete, 40, 0, true},
-		{"embeddings", usage.Tokens{}, call{claim: claim{op: opEmbeddings}, accepted: true, committed: true}, usage.Complete, 100, 0, true},
-		{"absurd", usage.Tokens{Input: 1 << 62, Output: 1 << 62, Known: true}, call{claim: claim{op: opChat}, accepted: true}, usage.Complete, 1 << 40, 1 << 40, false},
+		{"not accepted", usage.Tokens{}, &call{claim: claim{op: opChat}}, usage.Failed, 0, 0, false},
+		{"counted", known, &call{claim: claim{op: opChat}, accepted: true, committed: true}, usage.Complete, 7, 3, false},
+		{"counted stream", known, &call{claim: claim{op: opChat}, accepted: true, committed: true, delivered: 50, record: usage.Record{Stream: true}}, usage.Complete, 7, 3, false},
+		{"counted too early", known, &call{claim: claim{op: opChat}, accepted: true, committed: true, delivered: 50, record: usage.Record{Stream: true}}, usage.ClientGone, 7, 50, true},
+		{"counted early enough", known, &call{claim: claim{op: opChat}, accepted: true, committed: true, delivered: 2, record: usage.Record{Stream: true}}, usage.Broken, 7, 3, false},
+		{"counted as nothing", usage.Tokens{Known: true}, &call{claim: claim{op: opChat}, accepted: true, committed: true}, usage.Complete, 100, 20, true},
+		{"counted below nothing", usage.Tokens{Input: -5, Output: -5, Known: true}, &call{claim: claim{op: opChat}, accepted: true, committed: true}, usage.Complete, 100, 20, true},
+		{"not counted", usage.Tokens{}, &call{claim: claim{op: opChat}, accepted: true, committed: true}, usage.Complete, 100, 20, true},
+		{"only the prompt counted", usage.Tokens{Input: 7}, &call{claim: claim{op: opChat}, accepted: true, delivered: 9, record: usage.Record{Stream: true}}, usage.Broken, 7, 9, true},
+		{"accepted, then lost", usage.Tokens{}, &call{claim: claim{op: opChat}, accepted: true}, usage.Failed, 100, 0, true},
+		{"completions that broke off", usage.Tokens{}, &call{claim: claim{op: opForward, path: completionsPath}, accepted: true, committed: true, delivered: 9, record: usage.Record{Stream: true}}, usage.Broken, 100, 9, true},
+		{"sound", usage.Tokens{}, &call{claim: claim{op: opForward, path: "/audio/transcriptions"}, accepted: true, committed: true, form: &form{files: 240}}, usage.Complete, 40, 0, true},
+		{"embeddings", usage.Tokens{}, &call{claim: claim{op: opEmbeddings}, accepted: true, committed: true}, usage.Complete, 100, 0, true},
+		{"absurd", usage.Tokens{Input: 1 << 62, Output: 1 << 62, Known: true}, &call{claim: claim{op: opChat}, accepted: true}, usage.Complete, 1 << 40, 1 << 40, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := test.call

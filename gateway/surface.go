@@ -49,7 +49,10 @@ func (op operation) String() string {
 }
 
 // operationName is what records call the operation.
-func (c *claim) operationName() string {
+func (c *call) operationName() string {
+	if c.resumed {
+		return "resume"
+	}
 	if c.op == opForward {
 		name, _, _ := strings.Cut(c.path[1:], "/")
 		return name // completions, images, audio, moderations or rerank

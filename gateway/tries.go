@@ -118,7 +118,7 @@ func (t *tries) next() bool {
 
 // mayGoOn tells whether the latest failure leaves anything to try.
 func (t *tries) mayGoOn() bool {
-	if t.committed || t.forced || t.record.Attempts >= t.most || t.r.Context().Err() != nil || !time.Now().Before(t.deadline) {
+	if t.committed || t.forced || t.record.Attempts >= t.most || t.gone() || !time.Now().Before(t.deadline) {
 		return false
 	}
 	if t.latest.verdict != ambiguous {
@@ -308,7 +308,7 @@ const maxClientWait = 60 * time.Second
 // failure is what the client is told.
 func (t *tries) failure() error {
 	if t.first == nil {
-		if t.r.Context().Err() != nil {
+		if t.gone() {
 			return errClientGone
 		}
 		return modelNotFound(t.routing.model)

@@ -97,7 +97,7 @@ func (f *failure) outcome() routing.Outcome {
 func (a *attempt) sendFailure(ctx context.Context, err error) *failure {
 	a.record.Cause = err.Error()
 	sent := a.touched.Load()
-	if a.r.Context().Err() != nil {
+	if a.gone() {
 		// The provider may be at work on it, and will charge for that.
 		a.accepted = a.accepted || sent
 		return a.clientGone()
@@ -120,7 +120,7 @@ func (a *attempt) sendFailure(ctx context.Context, err error) *failure {
 // unsigned is a request for which the gateway had no credential to sign with.
 func (a *attempt) unsigned(ctx context.Context, err error) *failure {
 	a.record.Cause = err.Error()
-	if a.r.Context().Err() != nil {
+	if a.gone() {
 		return a.clientGone()
 	}
 	if cause := timeoutOf(ctx); cause != nil {
@@ -151,7 +151,7 @@ const maxErrorBody = 64 << 10
 // statusFailure reads a provider's error and judges it.
 func (a *attempt) statusFailure(ctx context.Context, response *http.Response) *failure {
 	body, err := readAll(nil, io.LimitReader(response.Body, maxErrorBody), maxErrorBody)
-	if err != nil && a.r.Context().Err() != nil {
+	if err != nil && a.gone() {
 		return a.clientGone()
 	}
 	if cause := timeoutOf(ctx); cause != nil {
