@@ -74,7 +74,10 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		}
 //
 //		stream {
-//			heartbeat <duration>|off
+//			heartbeat     <duration>|off
+//			on_disconnect cancel|drain [<duration>]
+//			commit_early  <duration>
+//			resumable     <duration>
 //		}
 //		retries  <n>
 //		max_body <size>
@@ -289,36 +292,6 @@ func (m *Model) readTarget(d *caddyfile.Dispenser) error {
 	}
 	m.To = append(m.To, target)
 	return directive.NoBlock(d)
-}
-
-func (c *Config) readStream(d *caddyfile.Dispenser) error {
-	c.Stream = new(Stream)
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	block := directive.Block{Dispenser: d}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if d.Val() != "heartbeat" {
-			return d.Errf("unrecognized subdirective %q: stream takes heartbeat", d.Val())
-		}
-		if err := block.Once(); err != nil {
-			return err
-		}
-		var text string
-		if err := directive.One(d, &text); err != nil {
-			return err
-		}
-		if text == "off" {
-			c.Stream.Heartbeat = -1
-			continue
-		}
-		every, err := caddy.ParseDuration(text)
-		if err != nil || every <= 0 {
-			return d.Errf("heartbeat must be off or a positive duration such as 15s, not %q", text)
-		}
-		c.Stream.Heartbeat = caddy.Duration(every)
-	}
-	return nil
 }
 
 // UnmarshalCaddyfile reads the handler's block.

@@ -137,6 +137,25 @@ type Stream struct {
 	// After so much silence a stream gets a sign of life. Default: 15s. A
 	// negative one turns it off.
 	Heartbeat caddy.Duration `json:"heartbeat,omitempty"`
+
+	// What becomes of a call whose client has left before the end of the answer:
+	// cancel ends the provider's work at once, and what it cost is estimated;
+	// drain hears the provider out, so that it is known. Default: cancel.
+	OnDisconnect string `json:"on_disconnect,omitempty"`
+
+	// How long drain hears a provider out. At most 100 calls are drained at
+	// once. Default: 60s.
+	Drain caddy.Duration `json:"drain,omitempty"`
+
+	// After so much silence from the provider a stream's status, header and first
+	// sign of life are sent although no content has come yet, so that nothing on
+	// the way takes the connection for dead. Default: never.
+	CommitEarly caddy.Duration `json:"commit_early,omitempty"`
+
+	// Lets clients that lost the connection come back to their stream: how long
+	// the answer goes on without them, and how long it is kept after its end.
+	// Default: not at all.
+	Resumable caddy.Duration `json:"resumable,omitempty"`
 }
 
 // The parts of the surface.
@@ -153,6 +172,12 @@ var surfaces = []string{surfaceOpenAI, surfaceAnthropic, surfaceGemini, surfaceH
 const (
 	mediaRefuse = "refuse"
 	mediaFetch  = "fetch"
+)
+
+// What becomes of a call whose client has left.
+const (
+	disconnectCancel = "cancel"
+	disconnectDrain  = "drain"
 )
 
 const discoverEnv = "env"
@@ -220,6 +245,9 @@ func (c *Config) check() error {
 	if c.Media != "" && c.Media != mediaRefuse && c.Media != mediaFetch {
 		return &placedError{"/media", fmt.Errorf("media must be %s or %s, not %q", mediaFetch, mediaRefuse, c.Media)}
 	}
+	if err := c.Stream.check(); err != nil {
+		return err
+	}
 	if c.MaxBody < 0 {
 		return &placedError{"/max_body", errors.New("max_body must be positive")}
 	}
@@ -229,6 +257,29 @@ func (c *Config) check() error {
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		if err := c.Models[name].check("/models/" + escapePointer(name)); err != nil {
 			return fmt.Errorf("model %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (s *Stream) check() error {
+	if s == nil {
+		return nil
+	}
+	switch s.OnDisconnect {
+	case "", disconnectCancel, disconnectDrain:
+	default:
+		return &placedError{"/stream/on_disconnect", fmt.Errorf("on_disconnect must be %s or %s, not %q", disconnectCancel, disconnectDrain, s.OnDisconnect)}
+	}
+	if s.Drain != 0 && s.OnDisconnect != disconnectDrain {
+		return &placedError{"/stream/drain", fmt.Errorf("drain is for on_disconnect %s", disconnectDrain)}
+	}
+	for _, d := range [...]struct {
+		name  string
+		value caddy.Duration
+	}{{"drain", s.Drain}, {"commit_early", s.CommitEarly}, {"resumable", s.Resumable}} {
+		if d.value < 0 {
+			return &placedError{"/stream/" + d.name, fmt.Errorf("%s must be positive", d.name)}
 		}
 	}
 	return nil

@@ -16,7 +16,8 @@ var openStreams = new(gateway.Streams)
 // endStreamsAtExit gives streams an honest end when the process stops: as long
 // as the http app's grace_period lasts they go on, and shortly before it is
 // over those that are left end with an error event instead of a cut
-// connection. Without a grace period Caddy waits for them.
+// connection. Without a grace period Caddy waits for them. Calls that go on for
+// nobody end at once.
 func (h *Handler) endStreamsAtExit() {
 	server, ok := h.ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
@@ -26,6 +27,7 @@ func (h *Handler) endStreamsAtExit() {
 		if !caddy.Exiting() {
 			return // a reload: streams live on in the old generation
 		}
+		openStreams.EndUnheard()
 		grace := h.gracePeriod()
 		if grace <= 0 {
 			return

@@ -1,6 +1,7 @@
 package llmproxy
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -69,7 +70,10 @@ const (
 	memoryTTL     = 30 * time.Minute
 )
 
-type memoryKey struct{}
+type (
+	memoryKey      struct{}
+	keptStreamsKey struct{}
+)
 
 // publicFetcher is one for all configs: it has no parameters.
 var publicFetcher = gateway.NewPublicFetcher()
@@ -129,8 +133,9 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 		Retries:  gateway.DefaultRetries,
 		Backoff:  gateway.DefaultBackoff,
 		Breaker:  routing.DefaultBreaker,
-		Stream:   gateway.Stream{Heartbeat: cfg.heartbeat()},
+		Stream:   cfg.stream(),
 		Streams:  openStreams,
+		Kept:     g.keptStreams(),
 	}
 	if cfg.Retries != nil {
 		g.gateway.Retries = *cfg.Retries
@@ -191,6 +196,12 @@ func (g *generation) health(u *providers.Upstream) *routing.Health {
 	return health.(providerHealth).Health
 }
 
+func (g *generation) keptStreams() *gateway.KeptStreams {
+	store, _, _ := sharedState.LoadOrNew(keptStreamsKey{}, func() (caddy.Destructor, error) { return gateway.NewKeptStreams(), nil })
+	g.shared = append(g.shared, keptStreamsKey{})
+	return store.(*gateway.KeptStreams)
+}
+
 func (c *Config) surface() gateway.Surface {
 	has := func(name string) bool { return c.Surface == nil || slices.Contains(c.Surface, name) }
 	return gateway.Surface{
@@ -206,11 +217,20 @@ func (c *Config) limits() gateway.Limits {
 	return limits
 }
 
-func (c *Config) heartbeat() time.Duration {
-	if c.Stream == nil || c.Stream.Heartbeat == 0 {
-		return gateway.DefaultHeartbeat
+func (c *Config) stream() gateway.Stream {
+	stream := gateway.Stream{Heartbeat: gateway.DefaultHeartbeat}
+	s := c.Stream
+	if s == nil {
+		return stream
 	}
-	return max(0, time.Duration(c.Stream.Heartbeat))
+	if s.Heartbeat != 0 {
+		stream.Heartbeat = max(0, time.Duration(s.Heartbeat))
+	}
+	if s.OnDisconnect == disconnectDrain {
+		stream.Drain = cmp.Or(time.Duration(s.Drain), gateway.DefaultDrain)
+	}
+	stream.CommitEarly, stream.Resumable = time.Duration(s.CommitEarly), time.Duration(s.Resumable)
+	return stream
 }
 
 // loadProviders provisions the declared providers in their order, then those

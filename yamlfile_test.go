@@ -47,6 +47,9 @@ func TestYAMLSaysWhatTheCaddyfileSays(t *testing.T) {
 		}
 		stream {
 			heartbeat 10s
+			on_disconnect drain 30s
+			commit_early 20s
+			resumable 5m
 		}
 		retries 3
 		max_body 16MiB
@@ -78,7 +81,7 @@ auth:
     app2: { secret: "{env.APP_KEY}" }
     app3: { secret: very-literal-secret }
   origins: [https://app.example.com]
-stream: { heartbeat: 10s }
+stream: { heartbeat: 10s, on_disconnect: drain, drain: 30s, commit_early: 20s, resumable: 5m }
 retries: 3
 max_body: 16777216
 `

@@ -9,7 +9,8 @@ type Record struct {
 	RequestID string
 	// Principal is the id of the key, or "anonymous"; empty if the caller was refused.
 	Principal string
-	// Operation is chat, embeddings or models.
+	// Operation is chat, embeddings, models or the like; resume if the call reads
+	// the stream of another one.
 	Operation string
 	// RequestedModel is the name that the client asked for.
 	RequestedModel string
