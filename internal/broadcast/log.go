@@ -21,7 +21,7 @@ const (
 	mostChunk  = 64 << 10
 	// bytesPerEnd is how many bytes of a chunk come to one entry of its index:
 	// events that are shorter on average fill the index before the bytes.
-	bytesPerEnd = 16
+	bytesPerEnd = 64
 	endSize     = 4
 )
 
