@@ -44,6 +44,7 @@ var exampleTests = map[string]func(*testing.T, *example){
 	"production.Caddyfile":           testProduction,
 	"watched.Caddyfile":              testWatched,
 	"agents.Caddyfile":               testAgents,
+	"resumable.Caddyfile":            testResumable,
 	"clouds.Caddyfile":               testClouds,
 	"llm.yaml":                       testYAML,
 	"gateway.json":                   testJSON,

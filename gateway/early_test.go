@@ -14,7 +14,7 @@ import (
 
 // early commits after 20 ms of silence.
 func early(g *gateway.Gateway) {
-	g.Stream.CommitEarly = 20 * time.Millisecond
+	g.Stream.CommitEarly, g.Retries = 20*time.Millisecond, 1
 	g.Surface = gateway.Surface{OpenAI: true, Anthropic: true, Gemini: true}
 }
 
