@@ -82,10 +82,10 @@ func ownerOf(p *auth.Principal) string {
 }
 
 // begin begins to keep the stream of a call; nil: there is no room for one more.
-func (k *KeptStreams) begin(c *call, contentType []string) *keptStream {
+func (k *KeptStreams) begin(c *call, contentType []string, route string) *keptStream {
 	s := &keptStream{
 		id: "str_" + rand.Text(), owner: ownerOf(c.principal), client: c.client.Format(), op: c.op, path: c.path, contentType: contentType,
-		model: c.routing.model, route: c.plan.Label, live: c,
+		model: c.routing.model, route: route, live: c,
 	}
 	s.log = broadcast.New(maxKeptStream, func(bytes int) bool { return k.grow(s, bytes) })
 	k.mu.Lock()

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/caddyllm/llmproxy/auth"
-	"github.com/caddyllm/llmproxy/routing"
 	"github.com/caddyllm/llmproxy/transform/openai"
 )
 
@@ -17,7 +16,7 @@ import (
 func callOf(key string) *call {
 	return &call{
 		r: httptest.NewRequest("POST", "/v1/chat/completions", nil), claim: claim{op: opChat, client: openai.Codec{}},
-		principal: &auth.Principal{ID: key}, plan: &routing.Plan{},
+		principal: &auth.Principal{ID: key},
 	}
 }
 
@@ -36,7 +35,7 @@ func TestKeptStreamsTakeNoMoreThanTheyMay(t *testing.T) {
 	k := NewKeptStreams()
 	var all []*keptStream
 	for i := range 200 {
-		s := k.begin(callOf(fmt.Sprint("key", i%8)), headerStreamUTF8)
+		s := k.begin(callOf(fmt.Sprint("key", i%8)), headerStreamUTF8, "other")
 		if s == nil {
 			t.Fatal("there was no room")
 		}
@@ -57,12 +56,12 @@ func TestKeptStreamsTakeNoMoreThanTheyMay(t *testing.T) {
 
 func TestOnePrincipalTakesItsShareOnly(t *testing.T) {
 	k := NewKeptStreams()
-	other := k.begin(callOf("other"), headerStreamUTF8)
+	other := k.begin(callOf("other"), headerStreamUTF8, "other")
 	fill(other, 1<<20)
 	k.end(other, nil, time.Hour)
 	var live []*keptStream
 	for range 4 {
-		s := k.begin(callOf("greedy"), headerStreamUTF8)
+		s := k.begin(callOf("greedy"), headerStreamUTF8, "other")
 		live = append(live, s)
 		fill(s, 5<<20)
 	}
@@ -76,7 +75,7 @@ func TestOnePrincipalTakesItsShareOnly(t *testing.T) {
 		t.Error("what is within a share had to give way")
 	}
 	for range maxKeptStreams {
-		k.begin(callOf("many"), headerStreamUTF8)
+		k.begin(callOf("many"), headerStreamUTF8, "other")
 	}
 	if n := k.principals["key many"].streams; n != maxKeptStreams/keptShare {
 		t.Errorf("it has %d streams", n)
@@ -87,16 +86,16 @@ func TestOnePrincipalTakesItsShareOnly(t *testing.T) {
 func TestStreamsThatAreReadDoNotGiveWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := NewKeptStreams()
-		s := k.begin(callOf("app"), headerStreamUTF8)
+		s := k.begin(callOf("app"), headerStreamUTF8, "other")
 		fill(s, 7<<20)
 		k.end(s, nil, time.Minute)
 		read, live := k.join(s.id, callOf("app"))
 		if read != s || live != nil {
 			t.Fatal("it is not found")
 		}
-		second := k.begin(callOf("app"), headerStreamUTF8)
+		second := k.begin(callOf("app"), headerStreamUTF8, "other")
 		fill(second, 7<<20)
-		third := k.begin(callOf("app"), headerStreamUTF8)
+		third := k.begin(callOf("app"), headerStreamUTF8, "other")
 		if fill(third, 7<<20) {
 			t.Error("the share is exceeded")
 		}
@@ -117,7 +116,7 @@ func TestAnonymousIsNoKey(t *testing.T) {
 	k := NewKeptStreams()
 	c := callOf("anonymous")
 	c.principal.Anonymous = true
-	s := k.begin(c, headerStreamUTF8)
+	s := k.begin(c, headerStreamUTF8, "other")
 	if got, _ := k.join(s.id, callOf("anonymous")); got != nil {
 		t.Error("a key of that name gets what anonymous callers began")
 	}

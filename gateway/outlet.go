@@ -54,13 +54,14 @@ func (c *call) commitEarly() {
 	}
 	c.opening.Lock()
 	defer c.opening.Unlock()
+	route := c.plan.Label // of the first plan: another may be made meanwhile
 	c.early = time.AfterFunc(time.Until(c.record.Start.Add(wait)), func() {
 		c.opening.Lock()
 		defer c.opening.Unlock()
 		if c.shut || c.writer != nil || c.gone() {
 			return
 		}
-		c.sendStreamHeader(headerStreamUTF8)
+		c.sendStreamHeader(headerStreamUTF8, route)
 		_, _ = c.writer.write(c.heartbeat()) // the next write finds the error
 	})
 }
@@ -72,7 +73,7 @@ func (a *attempt) commitStream(contentType []string) {
 	a.stopEarly()
 	if a.writer == nil {
 		a.answerHeader()
-		a.sendStreamHeader(contentType)
+		a.sendStreamHeader(contentType, a.plan.Label)
 	}
 	a.committed = true
 	a.watch.commit()
@@ -90,11 +91,11 @@ func (c *call) stopEarly() {
 }
 
 // sendStreamHeader sends the header of a stream, and its name if it is kept.
-func (c *call) sendStreamHeader(contentType []string) {
+func (c *call) sendStreamHeader(contentType []string, route string) {
 	h := c.w.Header()
 	setStreamHeader(h, contentType)
 	if c.mayBeKept() {
-		if kept := c.g.Kept.begin(c, contentType); kept != nil {
+		if kept := c.g.Kept.begin(c, contentType, route); kept != nil {
 			h[headerStreamID] = []string{kept.id}
 			c.kept.Store(kept)
 			c.numbers = c.client.Format() != transform.Gemini // whose SDKs take no ids

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -364,4 +366,48 @@ func TestSDKReadsNumberedStreams(t *testing.T) {
 		}
 	}
 	equal(t, "text", text, "Hello from the test provider.")
+}
+
+// Many clients on a bad network, each with its own luck: what they get in pieces
+// is what there was.
+func TestManyClientsComeBackAgainAndAgain(t *testing.T) {
+	g, srv := single(t, keeping)
+	srv.On(func(*testllm.Call) testllm.Reply {
+		return testllm.Reply{RawEvents: append(append([]string{begun}, slices.Repeat([]string{textChunk("word ")}, 30)...), finishChunk+doneEvent), ChunkDelay: time.Millisecond}
+	})
+	want := ""
+	for i, event := range events(begun + strings.Repeat(textChunk("word "), 30) + finishChunk + doneEvent) {
+		want += fmt.Sprintf("id: %d\n", i+1) + event
+	}
+	const clients = 20
+	var all sync.WaitGroup
+	for range clients {
+		all.Go(func() {
+			got, id, returns := "", "", 0
+			for ; !strings.HasSuffix(got, doneEvent) && returns < 100; returns++ {
+				var header []string
+				if id != "" {
+					header = []string{streamID, id, "Last-Event-ID", strconv.Itoa(strings.Count(got, "\n\n"))}
+				}
+				ctx, leave := context.WithCancel(t.Context())
+				response, err := g.open(ctx, http.MethodPost, chatPath, askStream("openai/x"), header...)
+				if err != nil {
+					t.Error(err)
+					leave()
+					return
+				}
+				id = response.Header.Get(streamID)
+				part := make([]byte, rand.IntN(1500))
+				n, _ := io.ReadFull(response.Body, part)
+				leave()
+				response.Body.Close()
+				got += string(part[:strings.LastIndex("\n\n"+string(part[:n]), "\n\n")]) // whole events
+			}
+			if got != want {
+				t.Errorf("after %d returns a client has %q", returns, got)
+			}
+		})
+	}
+	all.Wait()
+	wantCalls(t, srv, clients)
 }
