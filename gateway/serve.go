@@ -40,7 +40,7 @@ type call struct {
 	// resumed tells that the call reads the stream of another one.
 	resumed bool
 	// committed is set when the first byte of an answer goes to the client,
-	// and nowhere but in commit: from then on there is no other target.
+	// and nowhere but in commit, commitStream and follow: from then on there is no other target.
 	committed bool
 	// whole tells that the provider ended its answer well.
 	whole  bool

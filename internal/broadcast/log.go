@@ -164,7 +164,7 @@ func (l *Log) NewReader(after int) (*Reader, error) {
 // stay as they are, and must not be changed.
 func (r *Reader) Next(ctx context.Context) ([]byte, error) {
 	for {
-		events, outcome, changed := r.look()
+		events, changed, outcome := r.look()
 		switch {
 		case len(events) > 0:
 			return events, nil
@@ -180,7 +180,7 @@ func (r *Reader) Next(ctx context.Context) ([]byte, error) {
 }
 
 // look is what there is to read, else how the log ended, else what to wait for.
-func (r *Reader) look() (events []byte, outcome error, changed <-chan struct{}) {
+func (r *Reader) look() (events []byte, changed <-chan struct{}, outcome error) {
 	l := r.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -195,5 +195,5 @@ func (r *Reader) look() (events []byte, outcome error, changed <-chan struct{}) 
 	if l.outcome == nil && l.changed == nil {
 		l.changed = make(chan struct{})
 	}
-	return nil, l.outcome, l.changed
+	return nil, l.changed, l.outcome
 }

@@ -246,7 +246,7 @@ func FuzzLog(f *testing.F) {
 					continue
 				}
 				r := readers[n%len(readers)]
-				events, outcome, _ := r.look()
+				events, _, outcome := r.look()
 				for len(events) > 0 {
 					if r.at == len(list) || !bytes.HasPrefix(events, list[r.at]) {
 						t.Fatalf("event %d is %q", r.at, events)
