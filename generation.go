@@ -119,18 +119,19 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 		return nil, &placedError{"/models", err}
 	}
 	g.gateway = &gateway.Gateway{
-		Surface:  cfg.surface(),
-		Auth:     who,
-		Routes:   table,
-		Memory:   g.memory(),
-		Pins:     g.pins(),
-		Observer: observer,
-		Limits:   cfg.limits(),
-		Retries:  gateway.DefaultRetries,
-		Backoff:  gateway.DefaultBackoff,
-		Breaker:  routing.DefaultBreaker,
-		Stream:   gateway.Stream{Heartbeat: cfg.heartbeat()},
-		Streams:  openStreams,
+		Surface:    cfg.surface(),
+		Auth:       who,
+		Routes:     table,
+		Memory:     g.memory(),
+		Pins:       g.pins(),
+		Observer:   observer,
+		Limits:     cfg.limits(),
+		Retries:    gateway.DefaultRetries,
+		Backoff:    gateway.DefaultBackoff,
+		Breaker:    routing.DefaultBreaker,
+		Stream:     gateway.Stream{Heartbeat: cfg.heartbeat()},
+		Streams:    openStreams,
+		RetryEmpty: true,
 	}
 	if cfg.Retries != nil {
 		g.gateway.Retries = *cfg.Retries

@@ -38,8 +38,10 @@ type Gateway struct {
 	// Media fetches what requests name by URL where a provider takes no URLs;
 	// nil: nothing is fetched.
 	Media MediaFetcher
-	// Streams knows the open streams. It outlives the gateway.
+	// Streams knows the calls that are under way. It outlives the gateway.
 	Streams *Streams
+	// RetryEmpty has another target answer where one said nothing.
+	RetryEmpty bool
 }
 
 // Limits bound what one request may take.
@@ -56,6 +58,9 @@ type Limits struct {
 	FirstToken time.Duration
 	// Idle bounds the silence within a stream.
 	Idle time.Duration
+	// WriteStall is how long a write to a client may take before it is given up; 0:
+	// as long as it takes.
+	WriteStall time.Duration
 }
 
 // Stream is how streams are written.
@@ -75,13 +80,14 @@ const (
 	DefaultFirstToken = 120 * time.Second
 	DefaultIdle       = 120 * time.Second
 	DefaultHeartbeat  = 15 * time.Second
+	DefaultWriteStall = 30 * time.Second
 )
 
 // DefaultLimits are the limits of a config that says nothing.
 func DefaultLimits() Limits {
 	return Limits{
 		Body: DefaultMaxBody, Answer: DefaultMaxAnswer, Event: DefaultMaxEvent, Depth: DefaultMaxDepth,
-		Total: DefaultTotal, FirstToken: DefaultFirstToken, Idle: DefaultIdle,
+		Total: DefaultTotal, FirstToken: DefaultFirstToken, Idle: DefaultIdle, WriteStall: DefaultWriteStall,
 	}
 }
 

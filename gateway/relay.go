@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caddyllm/llmproxy/internal/awsstream"
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/internal/sse"
 	"github.com/caddyllm/llmproxy/transform"
@@ -63,8 +62,8 @@ type streamBuffer struct {
 // soon as they are there, and nothing before the first content, so that up to
 // there another target can take over unseen.
 func (a *attempt) relayStream(ctx context.Context, response *http.Response) *failure {
-	if !a.framed(response.Header) {
-		return a.notAStream(ctx, response)
+	if !a.framed(response.Header) || a.endpoint.Framing == transform.FramingArray && beginsObject(response) {
+		return a.unframed(ctx, response)
 	}
 	memory := streamBuffers.Get().(*streamBuffer)
 	r := &relay{attempt: a, in: a.eventReader(&memory.in), out: memory.out[:0], passage: a.passage()}
@@ -79,8 +78,6 @@ func (a *attempt) relayStream(ctx context.Context, response *http.Response) *fai
 		a.note(r.summary())
 		a.delivered = r.delivered.Tokens()
 	}()
-	a.g.Streams.add(r, a.cancel)
-	defer a.g.Streams.remove(r)
 	defer r.stopWriting()
 	return r.run(ctx, response.Body, contentType(a.same, response.Header))
 }
@@ -98,7 +95,11 @@ func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *
 			if r.broken != nil {
 				return r.lost(contentType)
 			}
-			if content || over || len(r.out) >= maxHeld {
+			nothing := r.worthless(r.summary())
+			if over && nothing != nil {
+				return nothing
+			}
+			if content && nothing == nil || over || len(r.out) >= maxHeld {
 				r.open(contentType)
 			}
 		}
@@ -208,19 +209,8 @@ func (r *relay) readEnd(ctx context.Context, err error) *transform.Error {
 		return r.broken
 	case r.ended():
 		return nil
-	case errors.Is(err, sse.ErrTooLarge):
-		return errEventTooLarge
-	case errors.Is(err, awsstream.ErrCorrupt):
-		r.record.Cause = err.Error()
-		return errUpstreamProtocol
-	case r.r.Context().Err() != nil:
-		return errClientGone
 	}
-	if cause := timeoutOf(ctx); cause != nil {
-		return cause
-	}
-	r.record.Cause = err.Error()
-	return errStreamBroken
+	return r.streamError(ctx, err)
 }
 
 // wholeData tells a last event without its blank line from half an event.
@@ -251,16 +241,13 @@ func (r *relay) open(contentType []string) {
 	if !r.same || r.endpoint.Framing == transform.FramingAWSChunks {
 		contentType = r.streamType()
 	}
-	h := r.w.Header()
-	h["Cache-Control"] = headerNoCache
-	h["X-Accel-Buffering"] = headerNo
-	r.commit(http.StatusOK, contentType, -1)
+	r.commitStream(contentType)
 	r.writer = newStreamWriter(r.w, r.g.Stream.Heartbeat, r.heartbeat())
 }
 
 // streamType is the content type of a stream that the gateway writes itself.
-func (r *relay) streamType() []string {
-	if isArray(r.client) {
+func (a *attempt) streamType() []string {
+	if isArray(a.client) {
 		return headerJSON
 	}
 	return headerStreamUTF8
@@ -299,10 +286,6 @@ func (r *relay) flush() bool {
 	return true
 }
 
-func (r *relay) left() {
-	r.record.Ending, r.record.Error = usage.ClientGone, errClientGone.Class()
-}
-
 // finish writes the end of the stream, or the error that stands in its place.
 func (r *relay) finish() {
 	switch {
@@ -327,18 +310,4 @@ func (r *relay) stopWriting() {
 	if r.writer != nil {
 		r.writer.stop()
 	}
-}
-
-// notAStream is an answer to a streaming request that is none: usually an error
-// that says 200.
-func (a *attempt) notAStream(ctx context.Context, response *http.Response) *failure {
-	body, err := readAll(nil, io.LimitReader(response.Body, maxErrorBody), maxErrorBody)
-	if err != nil && (a.r.Context().Err() != nil || timeoutOf(ctx) != nil) {
-		return a.sendFailure(ctx, err)
-	}
-	var e *transform.Error
-	if _, err := a.endpoint.Codec.InspectResponse(body); errors.As(err, &e) {
-		return a.insideFailure(e, a.readable(body), contentType(true, response.Header))
-	}
-	return failureOf(errUpstreamProtocol, ambiguous)
 }
