@@ -59,7 +59,8 @@ type alias struct {
 type gate struct {
 	URL string
 	*witness
-	client *http.Client
+	client  *http.Client
+	handler http.Handler
 }
 
 func (s setup) start(t testing.TB) *gate {
@@ -80,11 +81,12 @@ func (s setup) start(t testing.TB) *gate {
 	if s.change != nil {
 		s.change(gw)
 	}
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !gw.ServeHTTP(w, r) {
 			http.Error(w, "the next handler", http.StatusTeapot)
 		}
-	}))
+	})
+	srv := httptest.NewUnstartedServer(handler)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.Start()
 	transport := &http.Transport{DisableCompression: true}
@@ -95,7 +97,7 @@ func (s setup) start(t testing.TB) *gate {
 			t.Errorf("%d calls began, %d were settled", seen.started, len(seen.settled))
 		}
 	})
-	return &gate{URL: srv.URL, witness: seen, client: &http.Client{Transport: transport}}
+	return &gate{URL: srv.URL, witness: seen, client: &http.Client{Transport: transport}, handler: handler}
 }
 
 func (s setup) table(t testing.TB) *routing.Table {
