@@ -41,7 +41,8 @@ type stallGuard struct {
 // limit is not reading.
 const stallPiece = 64 << 10
 
-// leastGuarded is what net/http keeps back without writing.
+// leastGuarded is what net/http keeps back, after a flush, without writing. It
+// does not block.
 const leastGuarded = 2 << 10
 
 // guard watches what is written from here on, until the call is over.
@@ -63,8 +64,8 @@ func (g *stallGuard) Unwrap() http.ResponseWriter { return g.w }
 
 // Write implements [http.ResponseWriter].
 func (g *stallGuard) Write(p []byte) (written int, err error) {
-	if len(p) <= leastGuarded && g.timer == nil {
-		return g.w.Write(p)
+	if len(p) <= leastGuarded {
+		return g.w.Write(p) // it waits for the flush
 	}
 	for {
 		g.begin()
