@@ -113,7 +113,11 @@ func TestFailuresBeforeContentAreUnseen(t *testing.T) {
 			equal(t, "ending", record.Ending, usage.Complete)
 			equal(t, "error", record.Error, "")
 			equal(t, "possible duplicate", record.PossibleDuplicate, f.duplicate)
-			equal(t, "output", record.Tokens.Output, int64(testllm.DefaultUsage.Output))
+			// What the first target said, which was a stream that was read to its end, is paid for too.
+			spoke := strings.HasPrefix(f.name, "a stream that ") || strings.HasPrefix(f.name, "an empty stream")
+			if least := int64(testllm.DefaultUsage.Output); record.Tokens.Output < least || record.Tokens.Output > least && !spoke {
+				t.Errorf("output is %d", record.Tokens.Output)
+			}
 		})
 	}
 	t.Run("answer", func(t *testing.T) {

@@ -53,6 +53,7 @@ type alias struct {
 	to       []string
 	fallback []string
 	policy   routing.Policy
+	on       routing.Conditions // what the fallback is for; 0: the default
 }
 
 // gate is a gateway behind a socket, and what its observer was told.
@@ -107,6 +108,9 @@ func (s setup) table(t testing.TB) *routing.Table {
 		route := &routing.Route{Name: a.name, Policy: routing.First{}, Fallback: a.fallback, Retries: -1}
 		if a.policy != nil {
 			route.Policy = a.policy
+		}
+		if a.on != 0 {
+			route.FallbackOn = a.on
 		}
 		for _, address := range a.to {
 			target, err := routing.ParseTarget(s.upstreams, address)

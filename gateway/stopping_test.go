@@ -38,7 +38,7 @@ func TestS20CallsAreRefusedWhenTheProcessStops(t *testing.T) {
 
 func TestS20CallsThatAreUnderWayGoOnUntilTheirTimeIsUp(t *testing.T) {
 	streams := new(gateway.Streams)
-	g, a, b := pair(t, func(g *gateway.Gateway) { g.Streams = streams })
+	g, a, _ := pair(t, func(g *gateway.Gateway) { g.Streams = streams })
 	a.Script(testllm.Reply{Text: "fine", Hold: true})
 	answered := make(chan answer, 1)
 	begin := func() {
@@ -53,6 +53,7 @@ func TestS20CallsThatAreUnderWayGoOnUntilTheirTimeIsUp(t *testing.T) {
 	g.record(t)
 
 	streams = new(gateway.Streams)
+	var b *testllm.Server
 	g, a, b = pair(t, func(g *gateway.Gateway) { g.Streams = streams })
 	a.Script(testllm.Reply{Hold: true})
 	begin()

@@ -49,7 +49,7 @@ func (a *attempt) unframed(ctx context.Context, response *http.Response) *failur
 	}
 	in := newBuffer()
 	defer in.release()
-	a.watch.expect(a.g.Limits.Total, errUpstreamTimeout) // it comes when it is whole
+	a.watch.expect(a.timeouts.Total, errUpstreamTimeout) // it comes when it is whole
 	if failed := a.readWhole(ctx, response, in); failed != nil {
 		return failed
 	}
@@ -142,7 +142,7 @@ type gatherer struct {
 
 func (g *gatherer) gather(ctx context.Context, in eventReader, body io.Reader) *failure {
 	for {
-		within := g.g.Limits.Idle
+		within := g.timeouts.Idle
 		if g.decoder.Ended() {
 			within = lastWords
 		}
@@ -225,6 +225,9 @@ func (a *attempt) relayResponse(answer *transform.Response) *failure {
 		return failed
 	}
 	a.remember(answer)
+	if a.makesPins() {
+		a.pinAnswer(answer)
+	}
 	_ = a.decode() // whose failure leaves an answer without the request's names
 	var chat *transform.Request
 	if a.decoded != nil {
