@@ -123,19 +123,20 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 		return nil, &placedError{"/models", err}
 	}
 	g.gateway = &gateway.Gateway{
-		Surface:  cfg.surface(),
-		Auth:     who,
-		Routes:   table,
-		Memory:   g.memory(),
-		Pins:     g.pins(),
-		Observer: observer,
-		Limits:   cfg.limits(),
-		Retries:  gateway.DefaultRetries,
-		Backoff:  gateway.DefaultBackoff,
-		Breaker:  routing.DefaultBreaker,
-		Stream:   cfg.stream(),
-		Streams:  openStreams,
-		Kept:     g.keptStreams(),
+		Surface:    cfg.surface(),
+		Auth:       who,
+		Routes:     table,
+		Memory:     g.memory(),
+		Pins:       g.pins(),
+		Observer:   observer,
+		Limits:     cfg.limits(),
+		Retries:    gateway.DefaultRetries,
+		Backoff:    gateway.DefaultBackoff,
+		Breaker:    routing.DefaultBreaker,
+		Stream:     cfg.stream(),
+		Streams:    openStreams,
+		Kept:       g.keptStreams(),
+		RetryEmpty: true,
 	}
 	if cfg.Retries != nil {
 		g.gateway.Retries = *cfg.Retries

@@ -10,17 +10,46 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
-	"github.com/caddyllm/llmproxy/usage"
 )
 
 // relayAnswer reads a whole JSON answer before any of it goes to the client, so
 // that one that breaks off can still be had elsewhere.
 func (a *attempt) relayAnswer(ctx context.Context, response *http.Response) *failure {
-	in := newBuffer()
-	defer in.release()
+	if framing, ok := a.framingOf(response.Header); ok {
+		return a.relayCollected(ctx, response.Body, framing)
+	}
 	if mediaType(response.Header) == "text/event-stream" {
 		return failureOf(errUpstreamProtocol, ambiguous)
 	}
+	in := newBuffer()
+	defer in.release()
+	if failed := a.readWhole(ctx, response, in); failed != nil {
+		return failed
+	}
+	if a.op == opChat && a.endpoint.Codec.Format() == transform.Gemini && isArrayText(in.bytes) {
+		return a.relayCollected(ctx, bytes.NewReader(in.bytes), transform.FramingArray)
+	}
+	contentType := contentType(a.same, response.Header)
+	out, summary, failed := a.renderAnswer(in.bytes, contentType)
+	if failed != nil {
+		return failed
+	}
+	a.note(summary)
+	if failed := a.worthless(summary); failed != nil {
+		return failed
+	}
+	if a.forNobody() {
+		return a.heardOut()
+	}
+	if a.makesPins() {
+		a.pinResponse(jsonbytes.Parse(in.bytes))
+	}
+	a.commitAnswer(out, contentType)
+	return nil
+}
+
+// readWhole reads the body of an answer, which is bounded.
+func (a *attempt) readWhole(ctx context.Context, response *http.Response, in *buffer) *failure {
 	limit := int64(a.g.Limits.Answer)
 	if n := response.ContentLength; n > limit {
 		return failureOf(errAnswerTooLarge, ambiguous)
@@ -34,25 +63,12 @@ func (a *attempt) relayAnswer(ctx context.Context, response *http.Response) *fai
 		}
 		return a.sendFailure(ctx, err)
 	}
-	contentType := contentType(a.same, response.Header)
-	out, summary, failed := a.renderAnswer(in.bytes, contentType)
-	if failed != nil {
-		return failed
-	}
-	a.note(summary)
-	if a.makesPins() {
-		a.pinResponse(jsonbytes.Parse(in.bytes))
-	}
-	if a.gone() {
-		return a.heardOut()
-	}
-	a.whole = true
-	a.commit(http.StatusOK, contentType, len(out))
-	a.record.Ending = usage.Complete
-	if err := a.write(out); err != nil {
-		a.record.Ending, a.record.Error = usage.ClientGone, errClientGone.Class()
-	}
 	return nil
+}
+
+func isArrayText(body []byte) bool {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	return len(body) > 0 && body[0] == '['
 }
 
 // renderAnswer is the answer as the client gets it: the provider's bytes, or a translation.
@@ -113,15 +129,11 @@ func (a *attempt) translateAnswer(body []byte) ([]byte, transform.Summary, error
 		return nil, transform.Summary{}, err
 	}
 	a.remember(answer)
-	summary := transform.Summary{Usage: answer.Usage}
-	if len(answer.Choices) > 0 {
-		summary.Finish = answer.Choices[0].Finish
-	}
 	out := a.client.AppendResponse(nil, answer, a.decoded.chat)
 	if a.remembersItems() {
 		a.rememberItems(jsonbytes.Parse(out))
 	}
-	return out, summary, nil
+	return out, answer.Summary(), nil
 }
 
 func (a *attempt) translateEmbeddings(body []byte) ([]byte, transform.Summary, error) {

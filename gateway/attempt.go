@@ -17,6 +17,7 @@ import (
 // attempt is one request to one target.
 type attempt struct {
 	*call
+	tries    *tries
 	target   *routing.Target
 	endpoint providers.Endpoint
 	// credential is the key, empty if the provider has none or comes by it otherwise.
@@ -24,6 +25,8 @@ type attempt struct {
 	fingerprint providers.Fingerprint
 	// same tells that client and provider speak one format.
 	same bool
+	// streams tells that the provider is asked for a stream.
+	streams bool
 	// last tells that no other target remains.
 	last     bool
 	timeouts routing.Timeouts
@@ -41,7 +44,7 @@ type attempt struct {
 func (t *tries) attempt() *failure {
 	target := &t.targets[t.at]
 	a := &attempt{
-		call: t.call, target: target.Target, credential: target.Upstream.Base().Key(target.key),
+		call: t.call, tries: t, target: target.Target, credential: target.Upstream.Base().Key(target.key),
 		fingerprint: target.Upstream.Base().Fingerprints()[target.key],
 		last:        t.last(), timeouts: t.timeouts(target.Target), began: time.Now(),
 	}
@@ -128,6 +131,8 @@ func (a *attempt) run(deadline time.Time) *failure {
 
 	ctx, cancel := a.upstreamContext()
 	defer cancel(nil)
+	c.g.Streams.attach(c, cancel)
+	defer c.g.Streams.attach(c, nil)
 	a.watch = newWatchdog(cancel, deadline)
 	defer a.watch.stop()
 	a.watch.expect(a.silence(), errUpstreamTimeout)
@@ -177,7 +182,7 @@ func (a *attempt) traceConnect(ctx context.Context) context.Context {
 
 // silence is how long the provider may say nothing at first.
 func (a *attempt) silence() time.Duration {
-	if a.routing.stream && !a.last {
+	if a.streams && !a.last {
 		return a.timeouts.FirstToken
 	}
 	return a.timeouts.Total
@@ -194,6 +199,7 @@ func (a *attempt) ask() providers.Call {
 // locate finds where the call goes.
 func (a *attempt) locate() *failure {
 	upstream := a.target.Upstream
+	a.streams = a.routing.stream
 	switch a.op {
 	case opEmbeddings:
 		embedder, ok := upstream.Provider.(providers.Embedder)
@@ -221,7 +227,7 @@ func (a *attempt) locate() *failure {
 		a.same = true
 		return nil
 	default:
-		a.endpoint = upstream.Chat(a.ask())
+		a.endpoint = a.chatEndpoint()
 	}
 	a.same = a.sameFormat() && !a.namesModelInside() && !a.isForeign()
 	return nil

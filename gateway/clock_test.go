@@ -78,7 +78,7 @@ func TestWatchdogThatIsStoppedKeepsQuiet(t *testing.T) {
 	})
 }
 
-func TestHeartbeatFillsSilenceOnly(t *testing.T) {
+func TestS12HeartbeatFillsSilenceOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := httptest.NewRecorder()
 		s := newStreamWriter(client, 15*time.Second, comment)
@@ -139,7 +139,7 @@ func TestNoHeartbeatWhereThereShallBeNone(t *testing.T) {
 }
 
 // The race detector is the judge of what the bytes do not show.
-func TestHeartbeatFallsBetweenEvents(t *testing.T) {
+func TestS13HeartbeatFallsBetweenEvents(t *testing.T) {
 	client := httptest.NewRecorder()
 	s := newStreamWriter(client, time.Microsecond, comment)
 	const event = "data: x\n\n"

@@ -84,6 +84,7 @@ var (
 	errNoTarget         = &transform.Error{Kind: transform.ErrOverloaded, Code: "no_healthy_upstream", Message: "No provider of this model can be reached at present: ask again later."}
 	errTargetsLimited   = &transform.Error{Kind: transform.ErrRateLimit, Code: "rate_limit_exceeded", Message: "Every provider of this model wants to be left alone for a while: ask again later."}
 	errInternal         = &transform.Error{Kind: transform.ErrInternal, Code: "internal_error", Message: "The gateway failed. The error is in its log."}
+	errClientStalled    = &transform.Error{Kind: transform.ErrCancelled, Code: "client_stalled", Message: "The client did not read its answer."}
 	errClientGone       = &transform.Error{Kind: transform.ErrCancelled, Code: "client_closed_request", Message: "The client closed the request."}
 )
 

@@ -53,13 +53,15 @@ type alias struct {
 	to       []string
 	fallback []string
 	policy   routing.Policy
+	on       routing.Conditions // what the fallback is for; 0: the default
 }
 
 // gate is a gateway behind a socket, and what its observer was told.
 type gate struct {
 	URL string
 	*witness
-	client *http.Client
+	client  *http.Client
+	handler http.Handler
 }
 
 func (s setup) start(t testing.TB) *gate {
@@ -74,17 +76,18 @@ func (s setup) start(t testing.TB) *gate {
 		Auth:    who, Routes: s.table(t), Observer: seen,
 		Limits: gateway.DefaultLimits(), Retries: gateway.DefaultRetries,
 		Backoff: gateway.Backoff{Transient: time.Millisecond, Throttled: time.Millisecond, Most: time.Second}, Breaker: routing.DefaultBreaker,
-		Streams: new(gateway.Streams), Memory: signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour, nil)},
+		Streams: new(gateway.Streams), RetryEmpty: true, Memory: signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour, nil)},
 		Pins: cache.NewShortLived[gateway.Pin](100, time.Hour, nil),
 	}
 	if s.change != nil {
 		s.change(gw)
 	}
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !gw.ServeHTTP(w, r) {
 			http.Error(w, "the next handler", http.StatusTeapot)
 		}
-	}))
+	})
+	srv := httptest.NewUnstartedServer(handler)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.Start()
 	transport := &http.Transport{DisableCompression: true}
@@ -95,7 +98,7 @@ func (s setup) start(t testing.TB) *gate {
 			t.Errorf("%d calls began, %d were settled", seen.started, len(seen.settled))
 		}
 	})
-	return &gate{URL: srv.URL, witness: seen, client: &http.Client{Transport: transport}}
+	return &gate{URL: srv.URL, witness: seen, client: &http.Client{Transport: transport}, handler: handler}
 }
 
 func (s setup) table(t testing.TB) *routing.Table {
@@ -105,6 +108,9 @@ func (s setup) table(t testing.TB) *routing.Table {
 		route := &routing.Route{Name: a.name, Policy: routing.First{}, Fallback: a.fallback, Retries: -1}
 		if a.policy != nil {
 			route.Policy = a.policy
+		}
+		if a.on != 0 {
+			route.FallbackOn = a.on
 		}
 		for _, address := range a.to {
 			target, err := routing.ParseTarget(s.upstreams, address)

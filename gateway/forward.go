@@ -64,7 +64,7 @@ func (a *attempt) relayBytes(ctx context.Context, response *http.Response) *fail
 				failed = control.Flush()
 			}
 			if failed != nil {
-				a.record.Ending, a.record.Error = usage.ClientGone, errClientGone.Class()
+				a.noteGone()
 				return nil
 			}
 		}
@@ -82,10 +82,14 @@ func (a *attempt) brokenBytes(ctx context.Context, err error) *failure {
 		return a.sendFailure(ctx, err)
 	}
 	if a.gone() {
-		a.record.Ending, a.record.Error = usage.ClientGone, errClientGone.Class()
+		a.noteGone()
 		return nil
 	}
-	a.record.Ending, a.record.Error, a.record.Cause = usage.Broken, errStreamBroken.Class(), err.Error()
+	why := timeoutOf(ctx)
+	if why == nil {
+		why, a.record.Cause = errStreamBroken, err.Error()
+	}
+	a.record.Ending, a.record.Error = usage.Broken, why.Class()
 	panic(http.ErrAbortHandler)
 }
 

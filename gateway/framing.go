@@ -22,8 +22,12 @@ type eventReader interface {
 // eventReader is the one for the stream's framing. Server-sent events, by far the
 // most frequent, come with memory from a pool.
 func (a *attempt) eventReader(pooled *sse.Buffer) eventReader {
+	return a.eventReaderOf(a.endpoint.Framing, pooled)
+}
+
+func (a *attempt) eventReaderOf(framing transform.Framing, pooled *sse.Buffer) eventReader {
 	limit := a.g.Limits.Event
-	switch a.endpoint.Framing {
+	switch framing {
 	case transform.FramingNDJSON:
 		return &ndjson.Buffer{Max: limit}
 	case transform.FramingArray:

@@ -38,11 +38,13 @@ type Gateway struct {
 	// Media fetches what requests name by URL where a provider takes no URLs;
 	// nil: nothing is fetched.
 	Media MediaFetcher
-	// Streams knows the open streams. It outlives the gateway.
+	// Streams knows the calls that are under way. It outlives the gateway.
 	Streams *Streams
 	// Kept are the streams to which clients may come back. They outlive the
 	// gateway too. nil: none is kept.
 	Kept *KeptStreams
+	// RetryEmpty has another target answer where one said nothing.
+	RetryEmpty bool
 }
 
 // Limits bound what one request may take.
@@ -59,6 +61,9 @@ type Limits struct {
 	FirstToken time.Duration
 	// Idle bounds the silence within a stream.
 	Idle time.Duration
+	// WriteStall is how long a write to a client may take before it is given up; 0:
+	// as long as it takes.
+	WriteStall time.Duration
 }
 
 // Stream is how streams are written.
@@ -88,13 +93,14 @@ const (
 	DefaultIdle       = 120 * time.Second
 	DefaultHeartbeat  = 15 * time.Second
 	DefaultDrain      = 60 * time.Second
+	DefaultWriteStall = 30 * time.Second
 )
 
 // DefaultLimits are the limits of a config that says nothing.
 func DefaultLimits() Limits {
 	return Limits{
 		Body: DefaultMaxBody, Answer: DefaultMaxAnswer, Event: DefaultMaxEvent, Depth: DefaultMaxDepth,
-		Total: DefaultTotal, FirstToken: DefaultFirstToken, Idle: DefaultIdle,
+		Total: DefaultTotal, FirstToken: DefaultFirstToken, Idle: DefaultIdle, WriteStall: DefaultWriteStall,
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // who has a provider to ask. It takes no credential and tells no secret.
 func (g *Gateway) serveHealth(w http.ResponseWriter, _ *http.Request, op operation) {
 	status, body := http.StatusOK, `{"status":"ok"}`
-	if op == opReady && len(g.Routes.Upstreams()) == 0 {
+	if op == opReady && (len(g.Routes.Upstreams()) == 0 || g.Streams.Refusing()) {
 		status, body = http.StatusServiceUnavailable, `{"status":"unavailable"}`
 	}
 	h := w.Header()

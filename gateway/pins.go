@@ -152,6 +152,16 @@ func (a *attempt) pinResponse(response jsonbytes.Value) {
 	}
 }
 
+// pinAnswer remembers where an answer in neutral form was made.
+func (a *attempt) pinAnswer(answer *transform.Response) {
+	a.pinID(jsonbytes.Value(transform.Quote(answer.ID)))
+	for i := range answer.Choices {
+		for j := range answer.Choices[i].Parts {
+			a.pinPiece(jsonbytes.Value(answer.Choices[i].Parts[j].Opaque.Data))
+		}
+	}
+}
+
 func (a *attempt) pinItem(item jsonbytes.Value) {
 	a.pinID(item.Get("id"))
 	a.pinPiece(item.Get("encrypted_content"))

@@ -159,6 +159,9 @@ func (c *call) isPaidByTokens() bool {
 	return c.op == opChat || c.op == opEmbeddings || c.path == completionsPath
 }
 
+// forNobody tells whether an answer that has not begun is read for what it costs alone.
+func (c *call) forNobody() bool { return c.gone() && c.kept.Load() == nil }
+
 // heardOut is an answer that the provider finished before any of it was sent,
 // for a client that had left. What it cost is known.
 func (a *attempt) heardOut() *failure {

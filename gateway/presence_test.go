@@ -147,13 +147,12 @@ func TestDrainsAreBounded(t *testing.T) {
 	for i, call := range srv.WaitCancelled(t, 1) {
 		equal(t, "call is cancelled", call.Cancelled, i == gateway.MaxDrains)
 	}
-	streams.EndUnheard() // as when the process stops
+	streams.Refuse() // as when the process stops
 	srv.WaitCancelled(t, gateway.MaxDrains+1)
 	for range gateway.MaxDrains + 1 {
 		equal(t, "ending", g.record(t).Ending, usage.ClientGone)
 	}
-	g.visit(t, srv, chatPath, askStream("openai/x"), "")
-	srv.WaitCancelled(t, gateway.MaxDrains+2)
+	equal(t, "status of a later call", g.chat(t, ask("openai/x")).status, http.StatusServiceUnavailable)
 	g.record(t)
 }
 

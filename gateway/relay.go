@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caddyllm/llmproxy/internal/awsstream"
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/internal/sse"
 	"github.com/caddyllm/llmproxy/transform"
@@ -62,8 +61,8 @@ type streamBuffer struct {
 // soon as they are there, and nothing before the first content, so that up to
 // there another target can take over unseen.
 func (a *attempt) relayStream(ctx context.Context, response *http.Response) *failure {
-	if !a.framed(response.Header) {
-		return a.notAStream(ctx, response)
+	if !a.framed(response.Header) || a.endpoint.Framing == transform.FramingArray && beginsObject(response) {
+		return a.unframed(ctx, response)
 	}
 	memory := streamBuffers.Get().(*streamBuffer)
 	r := &relay{attempt: a, in: a.eventReader(&memory.in), out: memory.out[:0], passage: a.passage()}
@@ -78,8 +77,6 @@ func (a *attempt) relayStream(ctx context.Context, response *http.Response) *fai
 		a.note(r.summary())
 		a.delivered = r.delivered.Tokens()
 	}()
-	a.g.Streams.add(r, a.cancel)
-	defer a.g.Streams.remove(r)
 	return r.run(ctx, response.Body, contentType(a.same, response.Header))
 }
 
@@ -93,15 +90,8 @@ func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *
 		r.passLastWords(body, err)
 		over := err != nil || r.broken != nil
 		if !r.committed {
-			switch {
-			case r.broken != nil:
-				return r.lost(contentType)
-			case r.gone() && r.kept.Load() == nil: // it is read for what it costs alone
-				if r.out = r.out[:0]; over {
-					return r.heardOut()
-				}
-			case content || over || len(r.out) >= maxHeld:
-				r.open(contentType)
+			if failed := r.mayOpen(content, over, contentType); failed != nil {
+				return failed
 			}
 		}
 		if over {
@@ -114,6 +104,27 @@ func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *
 		}
 		r.expectMore() // which depends on the events, and on the commitment
 	}
+}
+
+// mayOpen commits the stream once it has content, or has ended.
+func (r *relay) mayOpen(content, over bool, contentType []string) *failure {
+	if r.broken != nil {
+		return r.lost(contentType)
+	}
+	if r.forNobody() {
+		if r.out = r.out[:0]; over {
+			return r.heardOut()
+		}
+		return nil
+	}
+	nothing := r.worthless(r.summary())
+	if over && nothing != nil {
+		return nothing
+	}
+	if content && nothing == nil || over || len(r.out) >= maxHeld {
+		r.open(contentType)
+	}
+	return nil
 }
 
 // passLastWords passes on what a provider says after an error in the client's own
@@ -210,19 +221,8 @@ func (r *relay) readEnd(ctx context.Context, err error) *transform.Error {
 		return r.broken
 	case r.ended():
 		return nil
-	case errors.Is(err, sse.ErrTooLarge):
-		return errEventTooLarge
-	case errors.Is(err, awsstream.ErrCorrupt):
-		r.record.Cause = err.Error()
-		return errUpstreamProtocol
-	case r.isForsaken():
-		return errClientGone
 	}
-	if cause := timeoutOf(ctx); cause != nil {
-		return cause
-	}
-	r.record.Cause = err.Error()
-	return errStreamBroken
+	return r.streamError(ctx, err)
 }
 
 // wholeData tells a last event without its blank line from half an event.
@@ -237,7 +237,7 @@ func (r *relay) lost(contentType []string) *failure {
 	}
 	switch r.broken {
 	case errStopping:
-		return &failure{err: r.broken}
+		return failureOf(r.broken, final)
 	case errStreamBroken, errStreamStalled, errUpstreamTimeout, errUpstreamProtocol, errEventTooLarge:
 		return failureOf(r.broken, ambiguous)
 	}
@@ -257,8 +257,8 @@ func (r *relay) open(contentType []string) {
 }
 
 // streamType is the content type of a stream that the gateway writes itself.
-func (r *relay) streamType() []string {
-	if isArray(r.client) {
+func (a *attempt) streamType() []string {
+	if isArray(a.client) {
 		return headerJSON
 	}
 	return headerStreamUTF8
@@ -276,13 +276,9 @@ func (r *relay) flush() bool {
 	goesOn := r.send(r.out)
 	r.out = r.out[:0]
 	if !goesOn {
-		r.left()
+		r.noteGone()
 	}
 	return goesOn
-}
-
-func (r *relay) left() {
-	r.record.Ending, r.record.Error = usage.ClientGone, errClientGone.Class()
 }
 
 // finish writes the end of the stream, or the error that stands in its place.
@@ -293,7 +289,7 @@ func (r *relay) finish() {
 		r.record.Ending, r.whole = usage.Complete, true
 		r.call.endStream(r.out, nil)
 	case errClientGone:
-		r.left()
+		r.noteGone()
 	default:
 		failed := r.insideFailure(r.broken, nil, nil)
 		if _, said := r.passage.(saidItself); r.torn && !said {
@@ -304,18 +300,4 @@ func (r *relay) finish() {
 		r.call.endStream(r.out, failed.err)
 	}
 	r.out = r.out[:0]
-}
-
-// notAStream is an answer to a streaming request that is none: usually an error
-// that says 200.
-func (a *attempt) notAStream(ctx context.Context, response *http.Response) *failure {
-	body, err := readAll(nil, io.LimitReader(response.Body, maxErrorBody), maxErrorBody)
-	if err != nil && (a.gone() || timeoutOf(ctx) != nil) {
-		return a.sendFailure(ctx, err)
-	}
-	var e *transform.Error
-	if _, err := a.endpoint.Codec.InspectResponse(body); errors.As(err, &e) {
-		return a.insideFailure(e, a.readable(body), contentType(true, response.Header))
-	}
-	return failureOf(errUpstreamProtocol, ambiguous)
 }

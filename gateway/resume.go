@@ -63,6 +63,7 @@ func (c *call) resume() error {
 	if err := c.skipBody(); err != nil {
 		return err
 	}
+	c.guard()
 	if c.g.Kept == nil {
 		return streamNotFound(0)
 	}

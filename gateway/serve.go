@@ -18,6 +18,7 @@ type call struct {
 	w http.ResponseWriter
 	r *http.Request
 	claim
+	stall *stallGuard // of w; nil: none
 
 	principal *auth.Principal
 	body      *buffer
@@ -88,9 +89,16 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) bool {
 // whatever becomes of it.
 func (c *call) serveMetered() {
 	c.g.Observer.Started()
+	begun := c.g.Streams.enter(c)
+	defer c.g.Streams.leave(c)
+	defer func() { c.stall.stop() }()
 	defer c.settle()
 	defer c.closeStream()
-	if err := c.serve(); err != nil {
+	err := error(errStopping)
+	if begun {
+		err = c.serve()
+	}
+	if err != nil {
 		c.fail(err)
 	}
 }
@@ -121,6 +129,7 @@ func (c *call) prepare() error {
 	if err := c.g.readBody(c.w, c.r, c.body); err != nil {
 		return err
 	}
+	c.guard() // not before: net/http looks at the writer when a body is too large
 	if err := c.readRouting(); err != nil {
 		return err
 	}

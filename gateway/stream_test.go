@@ -137,7 +137,7 @@ func TestOneOfTwoChoicesIsNoEnd(t *testing.T) {
 	equal(t, "end", g.after(t, two, askStream("openai/x"), srv.Release).body, finishChunk+brokenOff)
 }
 
-func TestSlicesOfAStreamDoNotMatter(t *testing.T) {
+func TestS01SlicesOfAStreamDoNotMatter(t *testing.T) {
 	events := append(append([]string{}, oddEvents...), textChunk("caf\u00e9 \U0001F600"), usageChunk, doneEvent)
 	want := strings.Join(oddEvents, "") + textChunk("caf\u00e9 \U0001F600") + doneEvent
 	g, srv := single(t, nil)
@@ -163,7 +163,7 @@ func TestProviderThatKeepsTheConnectionOpenHoldsNobodyUp(t *testing.T) {
 	srv.WaitCancelled(t, 1)
 }
 
-func TestSilentTargetsFailOver(t *testing.T) {
+func TestS10SilentTargetsFailOver(t *testing.T) {
 	for name, reply := range map[string]testllm.Reply{
 		"no header": {Hold: true},
 		"no event":  {StallAfter: testllm.AtOnce},
@@ -222,7 +222,7 @@ func TestMuchSkeletonIsAnAnswer(t *testing.T) {
 	wantCalls(t, b, 0)
 }
 
-func TestSilentStreamIsKeptAlive(t *testing.T) {
+func TestS12SilentStreamIsKeptAlive(t *testing.T) {
 	g, srv := single(t, func(g *gateway.Gateway) { g.Stream.Heartbeat = 20 * time.Millisecond })
 	srv.Script(testllm.Reply{RawEvents: []string{begun + textChunk("x")[:20], textChunk("x")[20:] + doneEvent}, StallAfter: 1})
 	response, err := g.open(t.Context(), http.MethodPost, chatPath, askStream("openai/x"))
@@ -244,7 +244,7 @@ func TestSilentStreamIsKeptAlive(t *testing.T) {
 	equal(t, "stream without its signs of life", rest, begun+textChunk("x")+doneEvent)
 }
 
-func TestStoppingProcessEndsStreamsHonestly(t *testing.T) {
+func TestS20StoppingProcessEndsStreamsHonestly(t *testing.T) {
 	streams := new(gateway.Streams)
 	g, srv := single(t, func(g *gateway.Gateway) { g.Streams = streams })
 	srv.Script(testllm.Reply{RawEvents: []string{begun, doneEvent}, StallAfter: 1})

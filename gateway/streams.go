@@ -5,54 +5,115 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// errStopping ends the streams that outlive the process's patience.
+// errStopping answers the calls that come when the process stops, and ends those
+// that outlive its patience.
 var errStopping = &transform.Error{
-	Kind: transform.ErrOverloaded, Code: "gateway_stopping",
+	Kind: transform.ErrOverloaded, Code: "gateway_stopping", RetryAfter: time.Second,
 	Message: "The gateway is stopping: ask again.",
 }
 
-// Streams are the streams that are open, of all configs together, so that they
-// can be ended honestly when the process stops.
+// Streams are the calls that are under way, of all configs together, so that they
+// can be ended honestly when the process stops. Most of their time is streams.
 type Streams struct {
-	mu    sync.Mutex
-	open  map[*relay]context.CancelCauseFunc
-	ended bool
+	mu sync.Mutex
+	// calls have what ends the attempt that is under way, nil between two.
+	calls map[*call]context.CancelCauseFunc
 	// forNobody are the calls to which nobody listens, and whether they are
 	// read for their cost alone: drains counts those.
 	forNobody map[*call]bool
 	drains    int
-	stopping  bool
+	// refusing: no call begins, and none goes on for nobody. ended: none goes on.
+	refusing, ended bool
+	idle            chan struct{} // closed once no call is left, if somebody waits for that
 }
 
-func (s *Streams) add(r *relay, cancel context.CancelCauseFunc) {
+// enter begins a call; false if none may begin.
+func (s *Streams) enter(c *call) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open == nil {
-		s.open = make(map[*relay]context.CancelCauseFunc)
+	if s.calls == nil {
+		s.calls = make(map[*call]context.CancelCauseFunc)
 	}
-	s.open[r] = cancel
-	if s.ended {
+	s.calls[c] = nil
+	return !s.refusing
+}
+
+// leave ends a call, once it is settled.
+func (s *Streams) leave(c *call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.calls, c)
+	if len(s.calls) == 0 && s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
+}
+
+// attach says how to end what a call does now; nil: nothing that takes long.
+func (s *Streams) attach(c *call, cancel context.CancelCauseFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[c] = cancel
+	if s.ended && cancel != nil {
 		cancel(errStopping)
 	}
 }
 
-func (s *Streams) remove(r *relay) {
+// Refuse has every later call answered with an error that says to ask again.
+// Those that are under way go on, but for those to which nobody listens: a process
+// that stops does not wait for them.
+func (s *Streams) Refuse() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.open, r)
+	s.refusing = true
+	unheard := slices.Collect(maps.Keys(s.forNobody))
+	s.mu.Unlock()
+	for _, c := range unheard {
+		c.abandon()
+	}
 }
 
-// End makes every open stream end with an error event, and every later one.
+// Refusing tells whether no call may begin any more.
+func (s *Streams) Refusing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refusing
+}
+
+// End makes every call end that is under way: a stream with an error event, an
+// answer that has not begun with an error. None begins after it.
 func (s *Streams) End() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended = true
-	for _, cancel := range s.open {
-		cancel(errStopping)
+	s.refusing, s.ended = true, true
+	for _, cancel := range s.calls {
+		if cancel != nil {
+			cancel(errStopping)
+		}
+	}
+}
+
+// Wait returns once no call is under way and all are settled, or when the time is up.
+func (s *Streams) Wait(most time.Duration) {
+	s.mu.Lock()
+	if len(s.calls) == 0 {
+		s.mu.Unlock()
+		return
+	}
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	idle := s.idle
+	s.mu.Unlock()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-idle:
+	case <-timer.C:
 	}
 }
 
@@ -60,7 +121,7 @@ func (s *Streams) End() {
 func (s *Streams) unheard(c *call, drain bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping || drain && s.drains >= maxDrains {
+	if s.refusing || drain && s.drains >= maxDrains {
 		return false
 	}
 	if s.forNobody == nil {
@@ -81,16 +142,4 @@ func (s *Streams) heard(c *call) {
 		s.drains--
 	}
 	delete(s.forNobody, c)
-}
-
-// EndUnheard ends the calls to which nobody listens, and has none go on for
-// nobody any more: a process that stops does not wait for them.
-func (s *Streams) EndUnheard() {
-	s.mu.Lock()
-	s.stopping = true
-	calls := slices.Collect(maps.Keys(s.forNobody))
-	s.mu.Unlock()
-	for _, c := range calls {
-		c.abandon()
-	}
 }

@@ -90,7 +90,7 @@ func (a *attempt) translate(out *buffer) error {
 // encode writes the neutral request for the target.
 func (a *attempt) encode(out *buffer) (lost transform.Losses, err error) {
 	out.bytes = out.bytes[:0]
-	to := transform.Target{Model: a.target.Model, Stream: a.routing.stream, Vendor: a.endpoint.Vendor}
+	to := transform.Target{Model: a.target.Model, Stream: a.streams, Vendor: a.endpoint.Vendor}
 	switch a.op {
 	case opEmbeddings:
 		codec, ok := a.endpoint.Codec.(transform.EmbeddingProvider)

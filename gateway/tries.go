@@ -257,15 +257,17 @@ func (t *tries) key(target *tried, now time.Time) int {
 
 // last tells whether no other target remains.
 func (t *tries) last() bool {
-	if t.forced || t.record.Attempts+1 >= t.most {
-		return true
-	}
+	return t.forced || t.record.Attempts+1 >= t.most || !t.leads(routing.OnTimeout)
+}
+
+// leads tells whether a target remains that may follow the present one on a condition.
+func (t *tries) leads(on routing.Conditions) bool {
 	for i := range t.targets {
-		if t.targets[i].times == 0 && !t.isDuplicate(i) && t.plan.Leads(t.targets[t.at].Target, t.targets[i].Target, routing.OnTimeout) {
-			return false
+		if t.targets[i].times == 0 && !t.isDuplicate(i) && t.plan.Leads(t.targets[t.at].Target, t.targets[i].Target, on) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // note keeps what became of an attempt.

@@ -38,7 +38,7 @@ func (a *attempt) unsignedRequest(ctx context.Context, body *buffer) *http.Reque
 		}
 	case a.endpoint.Framing == transform.FramingAWS, a.endpoint.Framing == transform.FramingAWSChunks:
 		header["Accept"] = headerAny
-	case a.routing.stream && a.endpoint.Framing == transform.FramingSSE:
+	case a.streams && a.endpoint.Framing == transform.FramingSSE:
 		header["Accept"] = headerStream
 	}
 	// Without this Go's transport asks for gzip, and a stream would wait in a
@@ -121,8 +121,11 @@ func (a *attempt) editedBody() *buffer {
 	case a.target.Model != a.routing.model:
 		patch.Replace("model", jsonbytes.AppendString(nil, a.target.Model))
 	}
+	if a.streams != a.routing.stream && a.client.Format() != transform.Gemini {
+		a.otherManner(&patch)
+	}
 	if edits := a.endpoint.Edits; edits != nil {
-		if a.routing.stream && !a.routing.includeUsage && edits.AskUsage {
+		if a.streams && !a.routing.includeUsage && edits.AskUsage {
 			patch.Set("stream_options", a.usageOption())
 		}
 		a.applyEdits(&patch, edits)

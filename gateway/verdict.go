@@ -105,6 +105,7 @@ func (a *attempt) sendFailure(ctx context.Context, err error) *failure {
 	cause := timeoutOf(ctx)
 	switch {
 	case cause == errStopping: //nolint:errorlint // a sentinel of this package
+		a.accepted = a.accepted || sent
 		return failureOf(cause, final)
 	case cause != nil && sent:
 		a.accepted = true

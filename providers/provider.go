@@ -54,6 +54,9 @@ type Endpoint struct {
 	Vendor transform.Vendor
 	// Framing is how a stream is cut into events.
 	Framing transform.Framing
+	// Whole tells that there are no streams here, StreamOnly that there is nothing
+	// else: the provider is asked in its manner, and clients get what they asked for.
+	Whole, StreamOnly bool
 	// Edits are made to requests that are passed on in their own format; nil: none.
 	Edits *Edits
 	// Header has fields that the format needs. It is shared and must not be changed.

@@ -88,6 +88,8 @@ const (
 	DeltaPing
 	// DeltaError is the provider's error; nothing comes after it.
 	DeltaError
+	// DeltaMedia adds Media, a picture, a file or a sound, whole.
+	DeltaMedia
 )
 
 // Delta is a piece of a streamed answer.
@@ -111,6 +113,8 @@ type Delta struct {
 	Opaque   Opaque
 	Citation jsonbytes.Value
 	Logprobs jsonbytes.Value
+	// Media is a part of kind PartImage, PartFile or PartAudio.
+	Media *Part
 
 	Finish       Finish
 	StopSequence string
@@ -128,4 +132,10 @@ func (d *Delta) Content() bool {
 		return len(d.Text) > len(`""`)
 	}
 	return true
+}
+
+// Says tells whether a delta is part of what an answer says, as against how it
+// ends and what it cost.
+func (d *Delta) Says() bool {
+	return d.Kind != DeltaFinish && d.Kind != DeltaLogprobs && d.Content()
 }

@@ -1,12 +1,26 @@
 package transform
 
+import "slices"
+
 // Summary is what must be known of the answer if nothing else is.
 func (a *Response) Summary() Summary {
 	s := Summary{Usage: a.Usage}
 	if len(a.Choices) > 0 {
 		s.Finish = a.Choices[0].Finish
 	}
+	for i := range a.Choices {
+		s.Content = s.Content || slices.ContainsFunc(a.Choices[i].Parts, Part.says)
+	}
 	return s
+}
+
+// says tells whether there is anything in a part of an answer.
+func (p Part) says() bool {
+	switch p.Kind {
+	case PartText, PartReasoning, PartRefusal:
+		return p.Text.HasText() || p.Opaque.Kind != OpaqueNone
+	}
+	return true
 }
 
 // InspectDecoding makes an inspector of a decoder. It costs as much as decoding
@@ -27,6 +41,7 @@ func (i *decodingInspector) Inspect(name, data []byte) (Sign, error) {
 	for j := range i.deltas {
 		d := &i.deltas[j]
 		sign.Content = sign.Content || d.Content()
+		i.summary.Content = i.summary.Content || d.Says()
 		switch d.Kind {
 		case DeltaStart, DeltaUsage:
 			if d.Usage.Known {

@@ -151,6 +151,9 @@ type ProviderCodec interface {
 type Summary struct {
 	Usage  usage.Tokens
 	Finish Finish
+	// Content tells that the answer says something: text, reasoning, a call, or
+	// anything that the codec does not know. One that does not is empty.
+	Content bool
 }
 
 // StreamInspector watches a stream that is passed on unread. It must be as

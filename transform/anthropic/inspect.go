@@ -23,9 +23,27 @@ func (Codec) InspectResponse(body []byte) (transform.Summary, error) {
 			summary.Usage = c.tokens(value.Kind() == jsonbytes.Object)
 		case "stop_reason":
 			summary.Finish = inspectFinish(value)
+		case "content":
+			summary.Content = inspectContent(value)
 		}
 	}
 	return summary, nil
+}
+
+// leastContent is the length of content that needs no look: no empty block is so long.
+const leastContent = 256
+
+// inspectContent tells whether the content says anything.
+func inspectContent(content jsonbytes.Value) bool {
+	if len(content) >= leastContent {
+		return true
+	}
+	for _, block := range content.Elements() {
+		if !emptyStart(block) {
+			return true
+		}
+	}
+	return false
 }
 
 // inspectFinish translates a stop reason by its word alone.
@@ -40,6 +58,7 @@ type streamInspector struct {
 	counts counts
 	known  bool
 	finish transform.Finish
+	said   bool
 	failed bool
 	ended  bool
 }
@@ -56,6 +75,7 @@ func (s *streamInspector) Inspect(name, data []byte) (transform.Sign, error) {
 	switch string(name) {
 	case "content_block_start":
 		sign.Content = !emptyStart(jsonbytes.Parse(data).Get("content_block"))
+		s.said = s.said || sign.Content
 	case "content_block_stop", "ping":
 	case "message_start":
 		s.counts.update(jsonbytes.Parse(data).Get("message").Get("usage"))
@@ -69,7 +89,7 @@ func (s *streamInspector) Inspect(name, data []byte) (transform.Sign, error) {
 		s.failed = true
 		sign.Err = decodeError(0, jsonbytes.Parse(data))
 	default:
-		sign.Content = true
+		sign.Content, s.said = true, true
 	}
 	return sign, nil
 }
@@ -109,7 +129,7 @@ func enclosed(data []byte) bool {
 // Summary is what was found so far. Of a stream that was cut before its
 // message_delta the input is there, but the usage is not known.
 func (s *streamInspector) Summary() transform.Summary {
-	return transform.Summary{Usage: s.counts.tokens(s.known), Finish: s.finish}
+	return transform.Summary{Usage: s.counts.tokens(s.known), Finish: s.finish, Content: s.said}
 }
 
 // Ended tells whether message_stop was seen.

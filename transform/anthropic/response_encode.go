@@ -166,17 +166,26 @@ func appendInput(dst []byte, call *transform.ToolCall) []byte {
 // appendImage writes a picture that a model drew as text, because the format
 // has no other place for it.
 func appendImage(dst []byte, m *transform.Media) []byte {
+	link := imageLink(m)
+	if link == nil {
+		return dst
+	}
+	dst = jsonbytes.AppendComma(dst)
+	dst = append(dst, `{"type":"text","text":`...)
+	dst = append(dst, link...)
+	return append(dst, '}')
+}
+
+// imageLink is a Markdown link to a picture, nil if there is none.
+func imageLink(m *transform.Media) transform.Literal {
 	url := m.URL
 	if url == "" && len(m.Data) > 0 {
 		url = "data:" + m.Type + ";base64," + string(m.Data)
 	}
 	if url == "" {
-		return dst
+		return nil
 	}
-	dst = jsonbytes.AppendComma(dst)
-	dst = append(dst, `{"type":"text","text":`...)
-	dst = jsonbytes.AppendString(dst, "![image]("+url+")")
-	return append(dst, '}')
+	return transform.Quote("![image](" + url + ")")
 }
 
 // appendCitations writes the citations up to the next text, which are those of

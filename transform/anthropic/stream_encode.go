@@ -99,6 +99,10 @@ func (e *streamEncoder) Append(dst []byte, d *transform.Delta) []byte {
 		return e.partEnd(dst, d.Part)
 	case transform.DeltaCitation:
 		return e.cite(dst, d.Citation)
+	case transform.DeltaMedia:
+		if d.Media != nil && d.Media.Kind == transform.PartImage {
+			return e.say(dst, openedText, d.Part, imageLink(&d.Media.Media))
+		}
 	case transform.DeltaFinish:
 		e.finish, e.stopSequence = d.Finish, d.StopSequence
 	}

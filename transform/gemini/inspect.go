@@ -34,6 +34,7 @@ func (Codec) NewStreamInspector() transform.StreamInspector { return new(streamI
 type streamInspector struct {
 	frame   frame
 	failed  bool
+	said    bool
 	choices []inspected // in the order in which they began
 }
 
@@ -72,6 +73,7 @@ func (s *streamInspector) Inspect(_, data []byte) (transform.Sign, error) {
 			choice.finish = finish(name, choice.calls)
 			choice.finished = name != ""
 		}
+		s.said = s.said || sign.Content
 		sign.Content = sign.Content || choice.finished
 	}
 	return sign, nil
@@ -101,7 +103,7 @@ func (s *streamInspector) choice(index int) *inspected {
 
 // Summary implements [transform.StreamInspector]: how the first candidate ended.
 func (s *streamInspector) Summary() transform.Summary {
-	sum := transform.Summary{Usage: s.frame.usage.tokens()}
+	sum := transform.Summary{Usage: s.frame.usage.tokens(), Content: s.said}
 	if len(s.choices) > 0 {
 		sum.Finish = s.choices[0].finish
 	}

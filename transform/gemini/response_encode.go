@@ -155,32 +155,37 @@ func (w *choiceWriter) call(p *transform.Part) {
 }
 
 func (w *choiceWriter) media(p *transform.Part) {
-	m := &p.Media
-	if m.Data == nil && m.URL == "" {
+	if p.Media.Data == nil && p.Media.URL == "" {
 		return
 	}
 	w.writeLoose()
-	w.dst = commaAfter(w.dst)
+	w.dst = appendMediaPart(w.dst, p)
+	w.parts++
+}
+
+// appendMediaPart writes a picture, a file or a sound, of which there is one.
+func appendMediaPart(dst []byte, p *transform.Part) []byte {
+	m := &p.Media
+	dst = commaAfter(dst)
 	if m.Data != nil {
 		mime := m.Type
 		if mime == "" {
 			mime = sniff(m.Data)
 		}
-		w.dst = append(w.dst, `{"inlineData":{"mimeType":`...)
-		w.dst = jsonbytes.AppendString(w.dst, mime)
-		w.dst = append(w.dst, `,"data":`...)
-		w.dst = jsonbytes.AppendBytes(w.dst, m.Data)
+		dst = append(dst, `{"inlineData":{"mimeType":`...)
+		dst = jsonbytes.AppendString(dst, mime)
+		dst = append(dst, `,"data":`...)
+		dst = jsonbytes.AppendBytes(dst, m.Data)
 	} else {
-		w.dst = append(w.dst, `{"fileData":{"fileUri":`...)
-		w.dst = jsonbytes.AppendString(w.dst, m.URL)
+		dst = append(dst, `{"fileData":{"fileUri":`...)
+		dst = jsonbytes.AppendString(dst, m.URL)
 		if m.Type != "" {
-			w.dst = append(w.dst, `,"mimeType":`...)
-			w.dst = jsonbytes.AppendString(w.dst, m.Type)
+			dst = append(dst, `,"mimeType":`...)
+			dst = jsonbytes.AppendString(dst, m.Type)
 		}
 	}
-	w.dst = append(w.dst, '}')
-	w.dst = append(appendSignature(w.dst, seal(&p.Opaque)), '}')
-	w.parts++
+	dst = append(dst, '}')
+	return append(appendSignature(dst, seal(&p.Opaque)), '}')
 }
 
 func (w *choiceWriter) takeLoose() transform.Literal {

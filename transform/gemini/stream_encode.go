@@ -106,6 +106,8 @@ func (e *streamEncoder) Append(dst []byte, d *transform.Delta) []byte {
 		return e.callEnd(dst, c, d.Part)
 	case transform.DeltaCitation:
 		c.cited.add(d.Citation)
+	case transform.DeltaMedia:
+		return e.media(dst, c, d.Media)
 	case transform.DeltaLogprobs:
 		return e.logprobs(dst, c, d)
 	case transform.DeltaFinish:
@@ -233,6 +235,14 @@ func (e *streamEncoder) vouch(dst []byte, c *choiceEncoder, d *transform.Delta) 
 	dst = e.writeLoose(dst, c)
 	c.loose = bytes.Clone(signature)
 	return dst
+}
+
+func (e *streamEncoder) media(dst []byte, c *choiceEncoder, p *transform.Part) []byte {
+	if p == nil || p.Media.Data == nil && p.Media.URL == "" {
+		return dst
+	}
+	dst = e.writeLoose(e.settle(dst, c), c)
+	return e.close(appendMediaPart(e.parts(dst), p), c)
 }
 
 func (c *choiceEncoder) takeLoose() transform.Literal {

@@ -18,15 +18,29 @@ func (Codec) InspectResponse(body []byte) (transform.Summary, error) {
 		return transform.Summary{}, failure
 	}
 	found := transform.Summary{Usage: e.counts()}
-	for _, v := range e.choices.Elements() {
-		if !found.Usage.Known {
-			found.Usage = ReadUsage(v.Get("usage"))
+	for i, v := range e.choices.Elements() {
+		says, calls := inspectMessage(v.Get("message"))
+		if i == 0 {
+			if !found.Usage.Known {
+				found.Usage = ReadUsage(v.Get("usage"))
+			}
+			reason, _ := readFinish(v.Get("finish_reason"))
+			found.Finish = finishOf(reason, calls)
 		}
-		reason, _ := readFinish(v.Get("finish_reason"))
-		found.Finish = finishOf(reason, v.Get("message").Get("tool_calls").Len() > 0)
-		break
+		if found.Content = says; says {
+			break
+		}
 	}
 	return found, nil
+}
+
+// inspectMessage tells whether a message says anything, and calls tools.
+func inspectMessage(message jsonbytes.Value) (says, calls bool) {
+	for key, value := range message.Members() {
+		says = says || isContent(key, value)
+		calls = calls || string(key) == "tool_calls" && value.Len() > 0
+	}
+	return says, calls
 }
 
 // NewStreamInspector watches a stream that is passed on. Once content has come
@@ -162,7 +176,7 @@ func (s *streamInspector) look(name, data []byte) (transform.Sign, error) {
 		s.found.Usage = counts
 	}
 	if e.choices == nil {
-		s.content = true
+		s.content, s.found.Content = true, true
 		return transform.Sign{Content: true}, nil // an event of an unknown kind
 	}
 	sign := transform.Sign{UsageOnly: e.usage.Kind() == jsonbytes.Object}
@@ -213,6 +227,7 @@ func (s *streamInspector) choice(sign *transform.Sign, i int, v jsonbytes.Value)
 			s.found.Finish = reason
 		}
 	}
+	s.found.Content = s.found.Content || says
 	if finish != nil || says {
 		sign.Content, sign.UsageOnly = true, false
 	}
@@ -221,14 +236,17 @@ func (s *streamInspector) choice(sign *transform.Sign, i int, v jsonbytes.Value)
 // hasContent tells whether a delta is more than the role and empty members.
 func hasContent(delta jsonbytes.Value) bool {
 	for key, value := range delta.Members() {
-		if string(key) == "role" {
-			continue
-		}
-		switch string(value) {
-		case `null`, `""`, `[]`, `{}`:
-		default:
+		if isContent(key, value) {
 			return true
 		}
 	}
 	return false
+}
+
+func isContent(key []byte, value jsonbytes.Value) bool {
+	switch string(value) {
+	case `null`, `""`, `[]`, `{}`:
+		return false
+	}
+	return string(key) != "role"
 }

@@ -152,8 +152,7 @@ func appendReasoning(dst []byte, parts []transform.Part) []byte {
 func appendImages(dst []byte, parts []transform.Part) []byte {
 	n := 0
 	for i := range parts {
-		m := &parts[i].Media
-		if parts[i].Kind != transform.PartImage || m.Data == nil && m.URL == "" {
+		if !hasImage(&parts[i]) {
 			continue
 		}
 		if n++; n == 1 {
@@ -161,14 +160,22 @@ func appendImages(dst []byte, parts []transform.Part) []byte {
 		} else {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, `{"type":"image_url","image_url":{"url":`...)
-		dst = AppendSource(dst, m)
-		dst = append(dst, `}}`...)
+		dst = appendImage(dst, &parts[i].Media)
 	}
 	if n > 0 {
 		dst = append(dst, ']')
 	}
 	return dst
+}
+
+func hasImage(p *transform.Part) bool {
+	return p.Kind == transform.PartImage && (p.Media.Data != nil || p.Media.URL != "")
+}
+
+func appendImage(dst []byte, m *transform.Media) []byte {
+	dst = append(dst, `{"type":"image_url","image_url":{"url":`...)
+	dst = AppendSource(dst, m)
+	return append(dst, `}}`...)
 }
 
 // appendCallsOf writes the calls; the first one as function_call for a client

@@ -96,6 +96,13 @@ func (e *streamEncoder) Append(dst []byte, d *transform.Delta) []byte {
 			dst = jsonbytes.AppendCompact(dst, d.Citation)
 			dst = e.close(append(dst, ']'))
 		}
+	case transform.DeltaMedia:
+		if d.Media != nil && hasImage(d.Media) {
+			dst = e.open(dst, c)
+			dst = append(dst, `"images":[`...)
+			dst = appendImage(dst, &d.Media.Media)
+			dst = e.close(append(dst, ']'))
+		}
 	case transform.DeltaLogprobs:
 		if len(d.Logprobs) > 0 {
 			dst = e.open(dst, c)

@@ -19,20 +19,19 @@ func (Codec) InspectResponse(body []byte) (transform.Summary, error) {
 }
 
 func (r *response) summary() transform.Summary {
-	tools, called := clientTools{}, false
-	if r.status.Is("completed") || r.status == nil {
-		tools = declaredTools(r.tools)
-		for _, v := range r.output.Elements() {
-			switch kind := v.Get("type"); {
-			case kind.Is("function_call"):
-				called = true
-			case kind.Is("custom_tool_call"):
-				name, _ := v.Get("name").Text()
-				called = called || tools.run(name)
-			}
+	tools, called := declaredTools(r.tools), false
+	said := r.status.Is("queued") || r.status.Is("in_progress") // it will be fetched later
+	for _, v := range r.output.Elements() {
+		said = said || !emptyItem(v, false)
+		switch kind := v.Get("type"); {
+		case kind.Is("function_call"):
+			called = true
+		case kind.Is("custom_tool_call"):
+			name, _ := v.Get("name").Text()
+			called = called || tools.run(name)
 		}
 	}
-	return transform.Summary{Usage: openai.ReadUsage(r.usage), Finish: r.finish(called)}
+	return transform.Summary{Usage: openai.ReadUsage(r.usage), Finish: r.finish(called), Content: said}
 }
 
 // NewStreamInspector watches a stream that is passed on unread.
@@ -63,16 +62,16 @@ func (s *streamInspector) Inspect(name, data []byte) (transform.Sign, error) {
 		name = typeOf(data)
 	}
 	if bytes.HasSuffix(name, deltaSuffix) {
-		return transform.Sign{Content: true}, nil
+		return s.content(true), nil
 	}
 	switch string(name) {
 	case "response.created", "response.in_progress", "response.queued",
 		"response.content_part.added", "response.reasoning_summary_part.added", "ping", "keepalive":
 		return transform.Sign{}, nil
 	case "response.output_item.added":
-		return transform.Sign{Content: !emptyItem(jsonbytes.Parse(data).Get("item"), true)}, nil
+		return s.content(!emptyItem(jsonbytes.Parse(data).Get("item"), true)), nil
 	case "response.output_item.done":
-		return transform.Sign{Content: !emptyItem(jsonbytes.Parse(data).Get("item"), false)}, nil
+		return s.content(!emptyItem(jsonbytes.Parse(data).Get("item"), false)), nil
 	case "response.completed", "response.incomplete":
 		return s.end(name, data)
 	case "response.failed", "response.cancelled", "error":
@@ -82,7 +81,12 @@ func (s *streamInspector) Inspect(name, data []byte) (transform.Sign, error) {
 			return s.fail(data), nil
 		}
 	}
-	return transform.Sign{Content: true}, nil // of unknown kinds too
+	return s.content(true), nil // of unknown kinds too
+}
+
+func (s *streamInspector) content(there bool) transform.Sign {
+	s.found.Content = s.found.Content || there
+	return transform.Sign{Content: there}
 }
 
 // typeOf finds an event's type where it has no name. Most begin with it.
@@ -110,7 +114,9 @@ func (s *streamInspector) end(name, data []byte) (transform.Sign, error) {
 		return s.fail(data), nil
 	}
 	r.settle(name)
+	said := s.found.Content
 	s.found, s.done = r.summary(), true
+	s.found.Content = s.found.Content || said
 	return transform.Sign{Content: true}, nil
 }
 
@@ -128,12 +134,28 @@ func (s *streamInspector) fail(data []byte) transform.Sign {
 	return transform.Sign{Err: failureOf(root)}
 }
 
+// leastContent is the length of content that needs no look: none that is empty is so long.
+const leastContent = 512
+
+// emptyMessage tells whether the content of a message is nothing but empty texts.
+func emptyMessage(content jsonbytes.Value) bool {
+	if len(content) >= leastContent {
+		return false
+	}
+	for _, v := range content.Elements() {
+		if !v.Get("type").Is("output_text") || v.Get("text").HasText() {
+			return false
+		}
+	}
+	return true
+}
+
 // emptyItem tells whether an item is only the skeleton of what will be in it.
 // Encrypted content counts once the item is done: before, it is not whole.
 func emptyItem(v jsonbytes.Value, begun bool) bool {
 	switch kind := v.Get("type"); {
 	case kind.Is("message"):
-		return v.Get("content").Len() == 0
+		return emptyMessage(v.Get("content"))
 	case kind.Is("reasoning"):
 		return v.Get("summary").Len() == 0 && v.Get("content").Len() == 0 && (begun || !v.Get("encrypted_content").HasText())
 	}

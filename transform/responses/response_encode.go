@@ -206,10 +206,19 @@ func (w *answerWriter) image(m *transform.Media) {
 	if m.Data == nil {
 		return
 	}
-	id := w.begin(prefixImage)
-	w.dst = append(w.dst, `{"id":`...)
-	w.dst = append(w.dst, id...)
-	w.dst = append(w.dst, `,"type":"image_generation_call","status":"completed","result":"`...)
-	w.dst = append(w.dst, m.Data...)
-	w.dst = append(w.dst, `"}`...)
+	w.dst = appendImage(w.dst, w.begin(prefixImage), completed, m.Data)
+}
+
+// appendImage writes an item with a picture, in base64.
+func appendImage(dst, id []byte, status string, data []byte) []byte {
+	dst = append(dst, `{"id":`...)
+	dst = append(dst, id...)
+	dst = append(dst, `,"type":"image_generation_call","status":"`...)
+	dst = append(dst, status...)
+	if len(data) == 0 {
+		return append(dst, `","result":null}`...)
+	}
+	dst = append(dst, `","result":"`...)
+	dst = append(dst, data...)
+	return append(dst, `"}`...)
 }

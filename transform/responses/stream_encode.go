@@ -49,6 +49,7 @@ const (
 	itemMessage itemKind = iota
 	itemReasoning
 	itemCall
+	itemImage
 )
 
 // item is an output item, as far as it has been written.
@@ -59,7 +60,8 @@ type item struct {
 	// part and tool are what the deltas call it.
 	part, tool int
 
-	// text is the inside of a literal: of the part that is open, or the arguments.
+	// text is the inside of a literal: of the part that is open, the arguments, or
+	// the picture.
 	text []byte
 	// Of the part that is open: what it is, its number, the elements of its lists.
 	open        partKind
@@ -126,6 +128,10 @@ func (e *streamEncoder) Append(dst []byte, d *transform.Delta) []byte {
 		return e.partEnd(dst, d.Part)
 	case transform.DeltaCitation:
 		return e.cite(dst, d.Citation)
+	case transform.DeltaMedia:
+		if d.Media != nil && d.Media.Kind == transform.PartImage && d.Media.Media.Data != nil {
+			return e.image(dst, d.Media.Media.Data)
+		}
 	case transform.DeltaLogprobs:
 		return e.logprobs(dst, d.Logprobs)
 	}
@@ -216,6 +222,8 @@ func (e *streamEncoder) appendItem(dst []byte, at int, status string) []byte {
 		return appendMessage(dst, it.id, status, it.parts)
 	case itemReasoning:
 		return appendReasoning(dst, it.id, it.parts, &it.opaque)
+	case itemImage:
+		return appendImage(dst, it.id, status, it.text)
 	}
 	return appendCall(dst, it.id, status, it.namespace, &it.call, it.text)
 }
@@ -266,6 +274,16 @@ func (e *streamEncoder) partEnd(dst []byte, part int) []byte {
 		return e.closeItem(dst, at, completed)
 	}
 	return dst
+}
+
+// image writes a picture, which comes whole.
+func (e *streamEncoder) image(dst []byte, data []byte) []byte {
+	dst = e.closeCurrent(dst)
+	at := len(e.items)
+	dst = e.openItem(dst, item{kind: itemImage, part: -1, tool: -1}, prefixImage)
+	e.items[at].text = append(e.items[at].text, data...)
+	e.size += len(data)
+	return e.closeItem(dst, at, completed)
 }
 
 // addText ends a delta event, and keeps its text.
