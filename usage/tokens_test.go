@@ -66,3 +66,11 @@ func TestTokensOfFailuresAreNotTheAnswers(t *testing.T) {
 		t.Errorf("the answer's are %+v, want %+v", got, answer)
 	}
 }
+
+func TestClampBoundsWhatIsPricedApart(t *testing.T) {
+	said := Tokens{Input: 10, CacheRead: 4, CacheWrite: 5, CacheWrite1h: 9, AudioInput: 11, Output: 5, Reasoning: 2, AudioOutput: 4, Cost: -1, CostKnown: true}
+	want := Tokens{Input: 10, CacheRead: 4, CacheWrite: 5, CacheWrite1h: 5, AudioInput: 10, Output: 5, Reasoning: 2, AudioOutput: 3, CostKnown: true}
+	if got := said.Clamp(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
