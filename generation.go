@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyllm/llmproxy/cache"
+	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyllm/llmproxy/gateway"
 	"github.com/caddyllm/llmproxy/internal/glob"
 	"github.com/caddyllm/llmproxy/providers"
@@ -118,12 +119,17 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 	if err != nil {
 		return nil, &placedError{"/models", err}
 	}
+	prices, err := cfg.catalog()
+	if err != nil {
+		return nil, &placedError{"/prices", fmt.Errorf("prices: %w", err)}
+	}
 	g.gateway = &gateway.Gateway{
 		Surface:  cfg.surface(),
 		Auth:     who,
 		Routes:   table,
 		Memory:   g.memory(),
 		Pins:     g.pins(),
+		Catalog:  prices,
 		Observer: observer,
 		Limits:   cfg.limits(),
 		Retries:  gateway.DefaultRetries,
@@ -189,6 +195,18 @@ func (g *generation) health(u *providers.Upstream) *routing.Health {
 	})
 	g.shared = append(g.shared, key)
 	return health.(providerHealth).Health
+}
+
+// catalog is what models are and cost, by the operator's file first.
+func (c *Config) catalog() (*catalog.Catalog, error) {
+	if c.Prices == "" {
+		return catalog.New(nil), nil
+	}
+	own, err := catalog.ReadPrices(c.Prices)
+	if err != nil {
+		return nil, err
+	}
+	return catalog.New(own), nil
 }
 
 func (c *Config) surface() gateway.Surface {

@@ -25,7 +25,7 @@ func TestCostIsThatOfTheHand(t *testing.T) {
 		tokens usage.Tokens
 		want   string // dollars
 	}{
-		{"fresh", sonnet, usage.Tokens{Input: 1000, Output: 500}, "0.0105"}, // 0.003 + 0.0075
+		{"fresh", sonnet, usage.Tokens{Input: 1000, Output: 500}, "0.0105"},                                   // 0.003 + 0.0075
 		{"read from the cache", sonnet, usage.Tokens{Input: 10_000, CacheRead: 9_000, Output: 100}, "0.0072"}, // 0.003 + 0.0027 + 0.0015
 		{"written for minutes", sonnet, usage.Tokens{Input: 5_000, CacheWrite: 4_000}, "0.018"},               // 0.003 + 0.015
 		{"written for an hour", sonnet, usage.Tokens{Input: 5_000, CacheWrite: 4_000, CacheWrite1h: 4_000}, "0.027"},

@@ -19,7 +19,7 @@ func ReadUsage(v jsonbytes.Value) usage.Tokens {
 			count(&t.Output, value, &t.Known)
 		case "total_tokens":
 			count(&total, value, &t.Known)
-		case "prompt_tokens_details", "input_tokens_details":
+		case "prompt_tokens_details", "input_tokens_details", "input_token_details": // the last of transcriptions
 			for key, value := range value.Members() {
 				switch string(key) {
 				case "cached_tokens":
