@@ -85,6 +85,34 @@ func TestWhatBreaksOffCostsWhatIsEstimated(t *testing.T) {
 	}
 }
 
+// What a failed attempt took is part of the call's cost, at its own prices.
+func TestFailedAttemptsCostToo(t *testing.T) {
+	prices, err := catalog.ParsePrices("prices.yaml", []byte("prices:\n  a/m: { input: 1000, output: 1000 }\n  b/m: { input: 1, output: 1 }\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := testllm.New(t), testllm.New(t)
+	g := setup{
+		upstreams: []*providers.Upstream{load(t, "a", "openai", first.URL+"/v1"), load(t, "b", "openai", second.URL+"/v1")},
+		aliases:   []alias{{name: "smart", to: []string{"a/m", "b/m"}}},
+		change:    func(g *gateway.Gateway) { g.Catalog = catalog.New(prices) },
+	}.start(t)
+	first.Script(testllm.Reply{Body: []byte(`{"choices":`)})
+	second.Script(testllm.Reply{Usage: testllm.Usage{Input: 10, Output: 5}})
+	g.chat(t, ask("smart"))
+	record := g.record(t)
+	if len(record.Failures) != 1 {
+		t.Fatalf("%+v", record)
+	}
+	failed := record.Failures[0].Tokens
+	if want := usage.Money(failed.Input * 1_000_000); failed.Cost != want || want == 0 {
+		t.Errorf("the failed attempt costs %s for %+v", failed.Cost, failed)
+	}
+	if cost, known := record.Cost(); !known || cost != failed.Cost+15_000 || record.AnswerTokens().Cost != 15_000 {
+		t.Errorf("%s, %v of %+v", cost, known, record)
+	}
+}
+
 func TestWithoutACatalogueNobodyKnowsTheCost(t *testing.T) {
 	g, provider := single(t, nil)
 	provider.Script(testllm.Reply{})
