@@ -82,6 +82,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		retries  <n>
 //		max_body <size>
 //		media    fetch|refuse
+//		prices   <file>
 //	}
 func (c *Config) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive
@@ -137,6 +138,8 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 		return directive.Count(d, &c.Retries)
 	case "max_body":
 		return directive.Size(d, &c.MaxBody)
+	case "prices":
+		return directive.One(d, &c.Prices)
 	case "media":
 		return readWord(d, &c.Media, mediaFetch, mediaRefuse)
 	case "breaker", "cache", "log_payloads":
@@ -146,7 +149,7 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 		}
 		return nil
 	}
-	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, stream, retries, max_body and media", name)
+	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, stream, retries, max_body, media and prices", name)
 }
 
 // readWord reads one of a few words.

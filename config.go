@@ -64,6 +64,11 @@ type Config struct {
 	// provider takes none: refuse answers with an error, fetch has the gateway
 	// fetch them, over https and from public addresses only. Default: refuse.
 	Media string `json:"media,omitempty"`
+
+	// A file of prices that count before those of the catalogue: a YAML file of
+	// our own shape, the api.json of models.dev, or LiteLLM's
+	// model_prices_and_context_window.json. It is read when the config is loaded.
+	Prices string `json:"prices,omitempty"`
 }
 
 // Model is an alias: a name that clients ask for and the targets behind it.
@@ -364,6 +369,9 @@ func merge(outer, inner *Config) (*Config, error) {
 	}
 	if inner.Media != "" {
 		merged.Media = inner.Media
+	}
+	if inner.Prices != "" {
+		merged.Prices = inner.Prices
 	}
 	if inner.MaxBody != 0 {
 		merged.MaxBody = inner.MaxBody

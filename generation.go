@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyllm/llmproxy/cache"
+	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyllm/llmproxy/gateway"
 	"github.com/caddyllm/llmproxy/internal/glob"
 	"github.com/caddyllm/llmproxy/providers"
@@ -122,12 +123,17 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 	if err != nil {
 		return nil, &placedError{"/models", err}
 	}
+	prices, err := cfg.catalog()
+	if err != nil {
+		return nil, &placedError{"/prices", fmt.Errorf("prices: %w", err)}
+	}
 	g.gateway = &gateway.Gateway{
 		Surface:    cfg.surface(),
 		Auth:       who,
 		Routes:     table,
 		Memory:     g.memory(),
 		Pins:       g.pins(),
+		Catalog:    prices,
 		Observer:   observer,
 		Limits:     cfg.limits(),
 		Retries:    gateway.DefaultRetries,
@@ -201,6 +207,18 @@ func (g *generation) keptStreams() *gateway.KeptStreams {
 	store, _, _ := sharedState.LoadOrNew(keptStreamsKey{}, func() (caddy.Destructor, error) { return gateway.NewKeptStreams(), nil })
 	g.shared = append(g.shared, keptStreamsKey{})
 	return store.(*gateway.KeptStreams)
+}
+
+// catalog is what models are and cost, by the operator's file first.
+func (c *Config) catalog() (*catalog.Catalog, error) {
+	if c.Prices == "" {
+		return catalog.New(nil), nil
+	}
+	own, err := catalog.ReadPrices(c.Prices)
+	if err != nil {
+		return nil, err
+	}
+	return catalog.New(own), nil
 }
 
 func (c *Config) surface() gateway.Surface {

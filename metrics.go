@@ -44,6 +44,10 @@ var (
 		Namespace: "caddy", Subsystem: appName, Name: "failed_attempts_total",
 		Help: "Requests to providers that came to nothing, by what went wrong, whether or not another attempt served the call.",
 	}, []string{"model", "provider", "error"})
+	metricCost = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: appName, Name: "cost_usd_total",
+		Help: "What calls and failed attempts cost, in US dollars, where the provider or the catalogue says.",
+	}, []string{"model", "provider"})
 	metricDropped = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "caddy", Subsystem: appName, Name: "dropped_members_total",
 		Help: "Members of requests that the provider's API could not carry. The usage record names them.",
@@ -51,7 +55,7 @@ var (
 )
 
 func registerMetrics(registry *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{metricInFlight, metricRequests, metricDuration, metricFirstToken, metricTokens, metricFailures, metricDropped} {
+	for _, c := range []prometheus.Collector{metricInFlight, metricRequests, metricDuration, metricFirstToken, metricTokens, metricCost, metricFailures, metricDropped} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return err
@@ -90,15 +94,15 @@ func count(r *usage.Record) {
 	if n := len(r.Dropped); n > 0 {
 		metricDropped.WithLabelValues(model, provider).Add(float64(n))
 	}
-	countTokens(model, provider, r.AnswerTokens())
+	countUsage(model, provider, r.AnswerTokens())
 	for i := range r.Failures {
 		f := &r.Failures[i]
 		metricFailures.WithLabelValues(model, f.Provider, f.Kind).Inc()
-		countTokens(model, f.Provider, f.Tokens)
+		countUsage(model, f.Provider, f.Tokens)
 	}
 }
 
-func countTokens(model, provider string, t usage.Tokens) {
+func countUsage(model, provider string, t usage.Tokens) {
 	for _, part := range [...]struct {
 		kind string
 		n    int64
@@ -106,6 +110,9 @@ func countTokens(model, provider string, t usage.Tokens) {
 		if part.n > 0 {
 			metricTokens.WithLabelValues(model, provider, part.kind).Add(float64(part.n))
 		}
+	}
+	if t.Cost > 0 {
+		metricCost.WithLabelValues(model, provider).Add(t.Cost.Dollars())
 	}
 }
 
@@ -146,6 +153,11 @@ func placeholder(key string, u *usage.Record) (any, bool) {
 		return u.Tokens.CacheRead, true
 	case "tokens.total":
 		return u.Tokens.Total(), true
+	case "cost": // in dollars, empty if it is not known
+		if cost, ok := u.Cost(); ok {
+			return cost.String(), true
+		}
+		return "", true
 	case "ttft_ms":
 		return u.FirstToken.Milliseconds(), true
 	case "duration_ms":

@@ -64,13 +64,13 @@ func TestReadmeSyntaxIsTheGrammar(t *testing.T) {
 		"first|weighted|round_robin", "round_robin", "[anonymous]", "anonymous", "<id> <secret|digest>", "app {env.APP_KEY}",
 		"<duration>|off", "off", "cancel|drain [<duration>]", "drain 30s", "<duration>", "5m", "<size>", "1MiB", "<n>", "3", "<url>", "https://example.com", "<secret>...", "{env.A} {env.B}",
 		"<name> <value>", "X-A b", "<id or glob>...", "a b-*", "<model>...", "a b", "<glob>...", "a b-*", "<origin>...", "https://example.com",
-		"<file.yaml>", "models.yaml", "<name>", "mine", "auto|chat|responses", "chat", "drop|error|skip", "skip", "fetch|refuse", "fetch",
+		"<file.yaml>", "models.yaml", "<file>", "prices.yaml", "<name>", "mine", "auto|chat|responses", "chat", "drop|error|skip", "skip", "fetch|refuse", "fetch",
 	).Replace(syntax)
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\n"+values+"}\n"), nil)
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, values)
 	}
-	for _, member := range []string{"@id", "config", "surface", "discover", "base_url", "api_key", "header", "models", "transport", "weight", "priority", "policy", "fallback", "retries", "anonymous", "keys", "origins", "heartbeat", "on_disconnect", "drain", "commit_early", "resumable", "max_body", "media", "on_unsupported", "api"} {
+	for _, member := range []string{"@id", "config", "surface", "discover", "base_url", "api_key", "header", "models", "transport", "weight", "priority", "policy", "fallback", "retries", "anonymous", "keys", "origins", "heartbeat", "on_disconnect", "drain", "commit_early", "resumable", "max_body", "media", "prices", "on_unsupported", "api"} {
 		if !strings.Contains(string(adapted), `"`+member+`"`) {
 			t.Errorf("%s is not in %s", member, adapted)
 		}

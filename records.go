@@ -48,6 +48,9 @@ func (r *loggedRecord) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	if r.Tokens.Estimated {
 		e.AddBool("tokens_estimated", true)
 	}
+	if r.Tokens.CostKnown {
+		e.AddFloat64("cost_usd", r.Tokens.Cost.Dollars())
+	}
 	if r.Queued > 0 {
 		e.AddFloat64("queued_ms", float64(r.Queued.Microseconds())/1e3)
 	}
@@ -102,6 +105,9 @@ func (f *failure) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	addString(e, "cause", f.Cause)
 	addInt(e, "input_tokens", f.Tokens.Input)
 	addInt(e, "output_tokens", f.Tokens.Output)
+	if f.Tokens.Cost > 0 {
+		e.AddFloat64("cost_usd", f.Tokens.Cost.Dollars())
+	}
 	return nil
 }
 

@@ -34,12 +34,16 @@ var families = []struct {
 func bedrockPrefixes(makers ...string) []string {
 	var list []string
 	for _, maker := range makers {
-		for _, profile := range [...]string{"", "us.", "us-gov.", "eu.", "apac.", "jp.", "au.", "ca.", "global."} {
+		list = append(list, maker)
+		for _, profile := range bedrockProfiles {
 			list = append(list, profile+maker)
 		}
 	}
 	return list
 }
+
+// bedrockProfiles begin the ids of Amazon Bedrock's inference profiles.
+var bedrockProfiles = [...]string{"us.", "us-gov.", "eu.", "apac.", "jp.", "au.", "ca.", "global."}
 
 // Serves tells whether providers of the type serve models of that name, going
 // by the name's beginning.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyllm/llmproxy/auth"
+	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyllm/llmproxy/routing"
 	"github.com/caddyllm/llmproxy/usage"
 )
@@ -23,7 +24,9 @@ type Gateway struct {
 	Memory Memory
 	// Pins remember where things were made that later requests refer to; nil:
 	// nothing is remembered.
-	Pins     Pins
+	Pins Pins
+	// Catalog knows what models cost; nil: nobody does.
+	Catalog  *catalog.Catalog
 	Observer Observer
 	Limits   Limits
 	// Retries is how many attempts may follow the first where the route does not say.

@@ -59,7 +59,7 @@ func (c *call) bill() usage.Tokens {
 	if output := c.estimateOutput(); !sure && output > tokens.Output {
 		tokens.Output, tokens.Estimated = output, true
 	}
-	return tokens
+	return c.priced(tokens)
 }
 
 // bookFailure books an attempt that came to nothing, under the target that it was

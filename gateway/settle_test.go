@@ -76,6 +76,7 @@ func TestBill(t *testing.T) {
 		{"absurd", usage.Tokens{Input: 1 << 62, Output: 1 << 62, Known: true}, &call{claim: claim{op: opChat}, accepted: true}, usage.Complete, 1 << 40, 1 << 40, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			test.call.g = new(Gateway)
 			c := test.call
 			c.body = &buffer{bytes: make([]byte, request)}
 			c.record.Tokens, c.record.Ending, c.record.BytesOut = test.said, test.ending, answer

@@ -12,14 +12,14 @@ type Upstream struct {
 	// Name is how models address it, as in <name>/<model>.
 	Name string
 	Provider
+	kind   string
 	limits ratelimit.Reader
 }
 
 // NewUpstream names a provisioned provider.
 func NewUpstream(name string, p Provider) *Upstream {
-	u := &Upstream{Name: name, Provider: p}
-	u.limits = ratelimit.For(u.Type())
-	return u
+	kind := p.CaddyModule().ID.Name()
+	return &Upstream{Name: name, Provider: p, kind: kind, limits: ratelimit.For(kind)}
 }
 
 // Headroom is what an answer says of the limits of the key that asked.
@@ -28,4 +28,4 @@ func (u *Upstream) Headroom(header http.Header, now time.Time) ratelimit.Headroo
 }
 
 // Type is the name of the provider's module, such as openai.
-func (u *Upstream) Type() string { return u.CaddyModule().ID.Name() }
+func (u *Upstream) Type() string { return u.kind }

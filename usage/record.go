@@ -51,6 +51,9 @@ type Record struct {
 	BytesIn, BytesOut int64
 }
 
+// Cost is what the call costs, failed attempts included; false if that is not known.
+func (r *Record) Cost() (Money, bool) { return r.Tokens.Cost, r.Tokens.CostKnown }
+
 // AnswerTokens are those of Tokens that went into the answer.
 func (r *Record) AnswerTokens() Tokens {
 	rest := r.Tokens

@@ -66,3 +66,46 @@ func TestTokensOfFailuresAreNotTheAnswers(t *testing.T) {
 		t.Errorf("the answer's are %+v, want %+v", got, answer)
 	}
 }
+
+func TestClampBoundsWhatIsPricedApart(t *testing.T) {
+	said := Tokens{Input: 10, CacheRead: 4, CacheWrite: 5, CacheWrite1h: 9, AudioInput: 11, Output: 5, Reasoning: 2, AudioOutput: 4, Cost: -1, CostKnown: true}
+	want := Tokens{Input: 10, CacheRead: 4, CacheWrite: 5, CacheWrite1h: 5, AudioInput: 10, Output: 5, Reasoning: 2, AudioOutput: 3, CostKnown: true}
+	if got := said.Clamp(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestCostOfAttemptsTogether(t *testing.T) {
+	priced, free := Tokens{Input: 1, Cost: 5, CostKnown: true}, Tokens{Input: 1, CostKnown: true}
+	unknown, nothing := Tokens{Input: 1}, Tokens{}
+	for _, test := range []struct {
+		name  string
+		a, b  Tokens
+		cost  Money
+		known bool
+	}{
+		{"both known", priced, priced, 10, true}, {"one free", priced, free, 5, true}, {"one not known", priced, unknown, 5, false},
+		{"one that took nothing", priced, nothing, 5, true}, {"nothing at all", nothing, nothing, 0, false}, {"none known", unknown, unknown, 0, false},
+		{"too much", Tokens{Cost: MaxMoney, CostKnown: true}, priced, MaxMoney, true},
+	} {
+		for _, sum := range []Tokens{test.a.Plus(test.b), test.b.Plus(test.a)} {
+			if sum.Cost != test.cost || sum.CostKnown != test.known {
+				t.Errorf("%s: %s, %v", test.name, sum.Cost, sum.CostKnown)
+			}
+		}
+	}
+	r := Record{Tokens: unknown.Plus(priced), Failures: []Failure{{Tokens: unknown}}}
+	if cost, known := r.Cost(); cost != 5 || known {
+		t.Errorf("%s, %v", cost, known)
+	}
+	if got := r.AnswerTokens().Cost; got != 5 {
+		t.Errorf("the answer costs %s", got)
+	}
+}
+
+func TestPlusAndMinusKnowEveryCount(t *testing.T) {
+	one := Tokens{Input: 9, CacheRead: 1, CacheWrite: 3, CacheWrite1h: 2, AudioInput: 4, Output: 8, Reasoning: 5, AudioOutput: 3, Cost: 7, CostKnown: true, Known: true}
+	if got := one.Plus(one).minus(one); got != one {
+		t.Errorf("%+v", got)
+	}
+}

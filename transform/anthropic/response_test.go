@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/caddyllm/llmproxy/transform"
@@ -119,7 +120,9 @@ func TestUsage(t *testing.T) {
 		{"nulls", `{"input_tokens":3,"cache_read_input_tokens":null,"cache_creation":null,"output_tokens":1,"output_tokens_details":null}`,
 			usage.Tokens{Input: 3, Output: 1, Known: true}},
 		{"writes by age only", `{"input_tokens":3,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":5}}`,
-			usage.Tokens{Input: 12, CacheWrite: 9, Known: true}},
+			usage.Tokens{Input: 12, CacheWrite: 9, CacheWrite1h: 5, Known: true}},
+		{"some of what is written stays for an hour", `{"input_tokens":3,"cache_creation_input_tokens":9,"cache_creation":{"ephemeral_5m_input_tokens":7,"ephemeral_1h_input_tokens":2}}`,
+			usage.Tokens{Input: 12, CacheWrite: 9, CacheWrite1h: 2, Known: true}},
 		{"compaction is paid besides", `{"input_tokens":3,"output_tokens":1,"iterations":[{"type":"compaction","input_tokens":100,"cache_read_input_tokens":10,"output_tokens":20},{"type":"message","input_tokens":3,"output_tokens":1}]}`,
 			usage.Tokens{Input: 113, Output: 21, Known: true}},
 		{"nonsense", `{"input_tokens":-3,"cache_read_input_tokens":9e99,"output_tokens":"7"}`, usage.Tokens{Known: true}},
@@ -136,6 +139,18 @@ func TestUsage(t *testing.T) {
 		summary, err := Codec{}.InspectResponse(messageOf(`[]`, `,"usage":`+test.usage))
 		if err != nil || summary.Usage != test.want {
 			t.Errorf("%s: inspected %+v, %v", test.name, summary, err)
+		}
+	}
+}
+
+func TestWhatStaysForAnHourIsWritten(t *testing.T) {
+	for want, tokens := range map[string]usage.Tokens{
+		`"cache_creation":null,`: {Input: 10, CacheWrite: 5},
+		`"cache_creation_input_tokens":5,"cache_read_input_tokens":0,"output_tokens":0,"output_tokens_details":null,` +
+			`"cache_creation":{"ephemeral_1h_input_tokens":2,"ephemeral_5m_input_tokens":3},`: {Input: 10, CacheWrite: 5, CacheWrite1h: 2},
+	} {
+		if got := string(appendUsage(nil, tokens, "")); !strings.Contains(got, want) {
+			t.Errorf("%+v is written %s", tokens, got)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 // from the cache nor what was written to it.
 type counts struct {
 	input, cacheRead, cacheWrite, output, thinking int64
+	cacheHour                                      int64 // of cacheWrite
 	// compacted is what compactions of the context took, which the other
 	// counts leave out (beta).
 	compactedInput, compactedOutput int64
@@ -28,6 +29,7 @@ func (c *counts) update(value jsonbytes.Value) {
 			written = take(&c.cacheWrite, v)
 		case "cache_creation":
 			byAge = sum(v)
+			take(&c.cacheHour, v.Get("ephemeral_1h_input_tokens"))
 		case "output_tokens":
 			take(&c.output, v)
 		case "output_tokens_details":
@@ -95,12 +97,13 @@ func bound(n int64) int64 { return min(max(n, 0), most) }
 func (c *counts) tokens(known bool) usage.Tokens {
 	input := add(add(c.input, c.cacheRead), add(c.cacheWrite, c.compactedInput))
 	return usage.Tokens{
-		Input:      input,
-		CacheRead:  c.cacheRead,
-		CacheWrite: c.cacheWrite,
-		Output:     add(c.output, c.compactedOutput),
-		Reasoning:  c.thinking,
-		Known:      known,
+		Input:        input,
+		CacheRead:    c.cacheRead,
+		CacheWrite:   c.cacheWrite,
+		CacheWrite1h: c.cacheHour,
+		Output:       add(c.output, c.compactedOutput),
+		Reasoning:    c.thinking,
+		Known:        known,
 	}.Clamp()
 }
 

@@ -31,7 +31,17 @@ func appendCounts(dst []byte, t usage.Tokens) []byte {
 // appendUsage writes the usage of a message.
 func appendUsage(dst []byte, t usage.Tokens, tier string) []byte {
 	dst = appendCounts(dst, t)
-	dst = append(dst, `,"cache_creation":null,"server_tool_use":null,"service_tier":`...)
+	dst = append(dst, `,"cache_creation":`...)
+	if t = t.Clamp(); t.CacheWrite1h == 0 {
+		dst = append(dst, "null"...)
+	} else {
+		dst = append(dst, `{"ephemeral_1h_input_tokens":`...)
+		dst = strconv.AppendInt(dst, t.CacheWrite1h, 10)
+		dst = append(dst, `,"ephemeral_5m_input_tokens":`...)
+		dst = strconv.AppendInt(dst, t.CacheWrite-t.CacheWrite1h, 10)
+		dst = append(dst, '}')
+	}
+	dst = append(dst, `,"server_tool_use":null,"service_tier":`...)
 	switch tier {
 	case "default":
 		dst = append(dst, `"standard"`...)

@@ -14,6 +14,9 @@ func tokensOf(value jsonbytes.Value) usage.Tokens {
 	t := usage.Tokens{Known: value.Kind() == jsonbytes.Object}
 	var fresh int64
 	for name, v := range value.Members() {
+		if string(name) == "cacheDetails" {
+			t.CacheWrite1h = keptForAnHour(v)
+		}
 		n, ok := v.Int()
 		if n = min(max(n, 0), most); !ok {
 			continue
@@ -31,4 +34,15 @@ func tokensOf(value jsonbytes.Value) usage.Tokens {
 	}
 	t.Input = fresh + t.CacheRead + t.CacheWrite
 	return t.Clamp()
+}
+
+// keptForAnHour counts what was written to the cache for an hour: [{ttl, inputTokens}].
+func keptForAnHour(details jsonbytes.Value) int64 {
+	total := int64(0)
+	for _, part := range details.Elements() {
+		if n, ok := part.Get("inputTokens").Int(); ok && part.Get("ttl").Is("1h") {
+			total = min(total+min(max(n, 0), most), most)
+		}
+	}
+	return total
 }

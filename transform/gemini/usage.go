@@ -10,6 +10,7 @@ import (
 type counts struct {
 	prompt, toolPrompt, cached int64
 	candidates, thoughts       int64
+	heard, spoken              int64 // of the prompts and the candidates
 	known                      bool
 	tier                       string // in OpenAI's words
 }
@@ -30,6 +31,10 @@ func (c *counts) read(w *walker) {
 			c.set(&c.cached, w)
 		case "toolUsePromptTokenCount":
 			c.set(&c.toolPrompt, w)
+		case "promptTokensDetails":
+			c.heard = audioTokens(w.value())
+		case "candidatesTokensDetails":
+			c.spoken = audioTokens(w.value())
 		case "serviceTier", "trafficType":
 			if tier := w.value(); c.tier == "" {
 				c.tier = servedTier(tier)
@@ -61,12 +66,24 @@ func (c *counts) set(count *int64, w *walker) {
 // prompt's leaves out what tools of the provider put into it.
 func (c *counts) tokens() usage.Tokens {
 	return usage.Tokens{
-		Input:     c.prompt + c.toolPrompt,
-		CacheRead: c.cached,
-		Output:    c.candidates + c.thoughts,
-		Reasoning: c.thoughts,
-		Known:     c.known,
+		Input:       c.prompt + c.toolPrompt,
+		CacheRead:   c.cached,
+		AudioInput:  c.heard,
+		Output:      c.candidates + c.thoughts,
+		Reasoning:   c.thoughts,
+		AudioOutput: c.spoken,
+		Known:       c.known,
 	}.Clamp()
+}
+
+// audioTokens is the count of sound among [{modality, tokenCount}].
+func audioTokens(details jsonbytes.Value) int64 {
+	for _, part := range details.Elements() {
+		if n, ok := part.Get("tokenCount").Int(); ok && part.Get("modality").Is("AUDIO") {
+			return n
+		}
+	}
+	return 0
 }
 
 // servedTier translates the tier that served a call, as the Gemini API and as

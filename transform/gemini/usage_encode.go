@@ -22,6 +22,8 @@ func appendUsage(dst []byte, t usage.Tokens, tier string) []byte {
 		dst = append(dst, `,"cachedContentTokenCount":`...)
 		dst = strconv.AppendInt(dst, t.CacheRead, 10)
 	}
+	dst = appendModalities(dst, `,"promptTokensDetails":[`, t.Input, t.AudioInput)
+	dst = appendModalities(dst, `,"candidatesTokensDetails":[`, t.Output-t.Reasoning, t.AudioOutput)
 	switch tier {
 	case "default":
 		dst = append(dst, `,"serviceTier":"standard"`...)
@@ -31,4 +33,20 @@ func appendUsage(dst []byte, t usage.Tokens, tier string) []byte {
 		dst = append(dst, `,"serviceTier":"priority"`...)
 	}
 	return append(dst, '}')
+}
+
+// appendModalities writes how many of the tokens were sound, if any was.
+func appendModalities(dst []byte, key string, all, audio int64) []byte {
+	if audio <= 0 {
+		return dst
+	}
+	dst = append(dst, key...)
+	if text := all - audio; text > 0 {
+		dst = append(dst, `{"modality":"TEXT","tokenCount":`...)
+		dst = strconv.AppendInt(dst, text, 10)
+		dst = append(dst, `},`...)
+	}
+	dst = append(dst, `{"modality":"AUDIO","tokenCount":`...)
+	dst = strconv.AppendInt(dst, audio, 10)
+	return append(dst, `}]`...)
 }

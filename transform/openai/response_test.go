@@ -102,6 +102,15 @@ func TestUsageOfEveryProvider(t *testing.T) {
 		"together":        {`{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,"cached_tokens":3}`, usage.Tokens{Input: 10, CacheRead: 3, Output: 5}},
 		"fresh only":      {`{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":20}}`, usage.Tokens{Input: 30, CacheRead: 20, Output: 5}},
 		"total only":      {`{"total_tokens":7}`, usage.Tokens{Input: 7}},
+		"sound":           {`{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,"prompt_tokens_details":{"audio_tokens":7},"completion_tokens_details":{"audio_tokens":4,"reasoning_tokens":0}}`, usage.Tokens{Input: 10, AudioInput: 7, Output: 5, AudioOutput: 4}},
+		"vercel":          {`{"prompt_tokens":10,"completion_tokens":5,"cost":0.000992,"is_byok":false,"cost_details":{"upstream_inference_cost":null},"cache_creation_input_tokens":3,"market_cost":1}`, usage.Tokens{Input: 10, CacheWrite: 3, Output: 5, Cost: 992_000, CostKnown: true}},
+		"openrouter":      {`{"prompt_tokens":10,"completion_tokens":5,"cost":4.4968e-4,"is_byok":false,"cost_details":{"upstream_inference_cost":0.5}}`, usage.Tokens{Input: 10, Output: 5, Cost: 449_680, CostKnown: true}},
+		"own key":         {`{"prompt_tokens":10,"completion_tokens":5,"cost":0.01,"is_byok":true,"cost_details":{"upstream_inference_cost":0.2}}`, usage.Tokens{Input: 10, Output: 5, Cost: 210_000_000, CostKnown: true}},
+		"free":            {`{"prompt_tokens":10,"completion_tokens":5,"cost":0}`, usage.Tokens{Input: 10, Output: 5, CostKnown: true}},
+		"perplexity cost": {`{"prompt_tokens":10,"completion_tokens":5,"cost":{"input_tokens_cost":0.0001,"request_cost":0.005,"total_cost":0.0051}}`, usage.Tokens{Input: 10, Output: 5, Cost: 5_100_000, CostKnown: true}},
+		"xai ticks":       {`{"prompt_tokens":10,"completion_tokens":5,"cost_in_usd_ticks":1654501}`, usage.Tokens{Input: 10, Output: 5, Cost: 165_451, CostKnown: true}},
+		"deepinfra":       {`{"prompt_tokens":10,"completion_tokens":5,"estimated_cost":1.2e-06}`, usage.Tokens{Input: 10, Output: 5, Cost: 1200, CostKnown: true}},
+		"no cost":         {`{"prompt_tokens":10,"completion_tokens":5,"cost":"dear","cost_in_usd_ticks":-1,"estimated_cost":null,"cost_details":7,"is_byok":5}`, usage.Tokens{Input: 10, Output: 5}},
 		"nonsense":        {`{"prompt_tokens":-5,"completion_tokens":1e300,"total_tokens":"x","completion_tokens_details":null}`, usage.Tokens{}},
 	}
 	for name, test := range tests {
@@ -121,6 +130,16 @@ func TestUsageOfEveryProvider(t *testing.T) {
 		if s, err := (Codec{}).InspectResponse([]byte(body)); err != nil || s.Usage != want {
 			t.Errorf("%s: %+v %v", body, s, err)
 		}
+	}
+}
+
+func TestSoundIsCountedInWhatIsWritten(t *testing.T) {
+	tokens := usage.Tokens{Input: 10, CacheRead: 2, AudioInput: 7, Output: 5, AudioOutput: 4, Known: true}
+	if got := ReadUsage(appendUsage(nil, tokens)); got != tokens {
+		t.Errorf("%+v", got)
+	}
+	if got := string(appendUsage(nil, usage.Tokens{Input: 1})); strings.Contains(got, "audio") {
+		t.Error(got)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 func ReadUsage(v jsonbytes.Value) usage.Tokens {
 	var t usage.Tokens
 	var total, hit, miss int64
+	var told charge
 	for key, value := range v.Members() {
 		switch string(key) {
 		case "prompt_tokens", "input_tokens":
@@ -18,17 +19,22 @@ func ReadUsage(v jsonbytes.Value) usage.Tokens {
 			count(&t.Output, value, &t.Known)
 		case "total_tokens":
 			count(&total, value, &t.Known)
-		case "prompt_tokens_details", "input_tokens_details":
+		case "prompt_tokens_details", "input_tokens_details", "input_token_details": // the last of transcriptions
 			for key, value := range value.Members() {
 				switch string(key) {
 				case "cached_tokens":
 					count(&t.CacheRead, value, nil)
 				case "cache_write_tokens", "cache_creation_tokens":
 					count(&t.CacheWrite, value, nil)
+				case "audio_tokens":
+					count(&t.AudioInput, value, nil)
 				}
 			}
 		case "completion_tokens_details", "output_tokens_details":
 			count(&t.Reasoning, value.Get("reasoning_tokens"), nil)
+			count(&t.AudioOutput, value.Get("audio_tokens"), nil)
+		case "cache_creation_input_tokens": // Vercel, LiteLLM
+			count(&t.CacheWrite, value, nil)
 		case "reasoning_tokens": // Perplexity
 			count(&t.Reasoning, value, nil)
 		case "prompt_cache_hit_tokens": // DeepSeek
@@ -37,8 +43,11 @@ func ReadUsage(v jsonbytes.Value) usage.Tokens {
 			count(&miss, value, nil)
 		case "cached_tokens": // Moonshot, Together
 			count(&hit, value, nil)
+		default:
+			told.read(key, value)
 		}
 	}
+	t.Cost, t.CostKnown = told.total()
 	if t.CacheRead == 0 {
 		t.CacheRead = hit
 	}
@@ -58,6 +67,45 @@ func count(n *int64, v jsonbytes.Value, known *bool) {
 	if known != nil {
 		*known = true
 	}
+}
+
+// charge is what a provider says it takes for a call.
+type charge struct {
+	cost, upstream usage.Money
+	known, ownKey  bool
+}
+
+func (c *charge) read(key []byte, v jsonbytes.Value) {
+	switch string(key) {
+	case "cost": // OpenRouter, Vercel; Perplexity has the parts and their sum
+		if v.Kind() == jsonbytes.Object {
+			v = v.Get("total_cost")
+		}
+		c.set(v)
+	case "estimated_cost": // DeepInfra
+		c.set(v)
+	case "cost_in_usd_ticks": // xAI: ten to a billionth of a dollar
+		if ticks, ok := v.Int(); ok && ticks >= 0 {
+			c.cost, c.known = usage.Money(ticks/10+(ticks%10+9)/10), true
+		}
+	case "is_byok": // OpenRouter: cost is its fee alone, the rest goes to a key of the caller's
+		c.ownKey, _ = v.Bool()
+	case "cost_details":
+		c.upstream, _ = usage.ParseMoney(v.Get("upstream_inference_cost"))
+	}
+}
+
+func (c *charge) set(v jsonbytes.Value) {
+	if cost, ok := usage.ParseMoney(v); ok {
+		c.cost, c.known = cost, true
+	}
+}
+
+func (c *charge) total() (usage.Money, bool) {
+	if c.known && c.ownKey {
+		return c.cost.Add(c.upstream), true
+	}
+	return c.cost, c.known
 }
 
 // settleUsage brings counts into the normal form where a provider means
@@ -88,7 +136,15 @@ func appendUsage(dst []byte, t usage.Tokens) []byte {
 		dst = append(dst, `,"cache_write_tokens":`...)
 		dst = appendInt(dst, t.CacheWrite)
 	}
+	if t.AudioInput > 0 {
+		dst = append(dst, `,"audio_tokens":`...)
+		dst = appendInt(dst, t.AudioInput)
+	}
 	dst = append(dst, `},"completion_tokens_details":{"reasoning_tokens":`...)
 	dst = appendInt(dst, t.Reasoning)
+	if t.AudioOutput > 0 {
+		dst = append(dst, `,"audio_tokens":`...)
+		dst = appendInt(dst, t.AudioOutput)
+	}
 	return append(dst, `}}`...)
 }

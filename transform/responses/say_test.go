@@ -32,6 +32,12 @@ func (s *say) compare(t *testing.T, what string, got say) {
 	}
 }
 
+// counted leaves out the cost, which no answer to a client has.
+func counted(t usage.Tokens) usage.Tokens {
+	t.Cost, t.CostKnown = 0, false
+	return t
+}
+
 func unquote(t testing.TB, v []byte) string {
 	t.Helper()
 	var s string
@@ -46,7 +52,7 @@ func unquote(t testing.TB, v []byte) string {
 func sayOf(t testing.TB, a *transform.Response) (s say) {
 	t.Helper()
 	c := a.Choices[0]
-	s.finish, s.usage = c.Finish, a.Usage
+	s.finish, s.usage = c.Finish, counted(a.Usage)
 	for _, p := range c.Parts {
 		switch p.Kind {
 		case transform.PartText:
@@ -105,7 +111,7 @@ func sayOfDeltas(t testing.TB, deltas []transform.Delta) (s say) {
 		case transform.DeltaFinish:
 			s.finish = d.Finish
 		case transform.DeltaUsage:
-			s.usage = d.Usage
+			s.usage = counted(d.Usage)
 		case transform.DeltaError:
 			s.failed = d.Err
 		}
