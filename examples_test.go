@@ -172,15 +172,33 @@ func testMount(t *testing.T, e *example) {
 
 func testRateLimit(t *testing.T, e *example) {
 	e.start(t)
+	const batchKey = "not-a-secret-just-an-example"
+	refused := func(got reply, parts ...string) {
+		t.Helper()
+		got.says(t, 429, append(parts, "Too many requests")...)
+		if got.header.Get("Retry-After") == "" || got.header.Get("Content-Type") != "application/json" {
+			t.Errorf("the header of the 429 is %v", got.header)
+		}
+	}
 	for range 5 {
-		e.chat(t, "mock/echo").says(t, 200, echoed)
+		e.chat(t, "mock/echo", "X-Api-Key", appKey).says(t, 200, echoed)
 	}
-	refused := e.chat(t, "mock/echo")
-	refused.says(t, 429, `"rate_limit_exceeded"`)
-	if refused.header.Get("Retry-After") == "" || refused.header.Get("Content-Type") != "application/json" {
-		t.Errorf("the header of the 429 is %v", refused.header)
+	refused(e.chat(t, "mock/echo", "X-Api-Key", appKey), `"code":"rate_limit_exceeded"`, `"param":null`)
+	post := func(path, body, key string) reply {
+		return exchange(t, e.client, http.MethodPost, e.base+path, body, "X-Api-Key", key)
 	}
-	e.get(t, "/v1/models").says(t, 200, "mock/echo") // not in the zone
+	refused(post("/v1/messages", `{"model":"mock/echo","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`, appKey), `"type":"error"`, `"type":"rate_limit_error"`, `"request_id":"req_`)
+	refused(post("/v1beta/models/mock%2Fecho:generateContent", `{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`, appKey), `"code":429`, `"status":"RESOURCE_EXHAUSTED"`, `"retryDelay":`)
+	e.get(t, "/v1/models", "X-Api-Key", appKey).says(t, 200, "mock/echo") // not in the zone
+	e.chat(t, "mock/echo", "X-Api-Key", batchKey).says(t, 200, echoed)
+	e.await(t, "http.handlers.llm_auth.usage", `"user_id":"app"`, `"error":"rate_limit_exceeded"`, `"metadata":{"team":"search"}`)
+
+	e.chat(t, "mock/echo", "X-Api-Key", "wrong").says(t, 401, "Invalid API key.")
+	e.chat(t, "mock/echo").says(t, 401, "API key missing")
+	for range 30 { // more than the address may
+		post("/v1/messages", "", "wrong")
+	}
+	refused(e.chat(t, "mock/echo", "X-Api-Key", "wrong"), `"rate_limit_exceeded"`)
 }
 
 func testKeysFile(t *testing.T, e *example) {
