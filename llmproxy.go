@@ -156,7 +156,8 @@ func (a *App) config(file *configFile) (*Config, error) {
 //	{http.llm_proxy.finish_reason}    why the answer ended
 //	{http.llm_proxy.error}            the code of the error, if there was one
 //
-// and {http.auth.user.id}, the id of the key that called.
+// and {http.auth.user.id}, the id of the key that called, with {http.auth.user.<name>}
+// for its metadata.
 type Handler struct {
 	Config
 

@@ -66,7 +66,7 @@ func looksLikeToken(secret string) bool {
 func (t *Tokens) verify(ctx context.Context, token string, digest Digest) (*Claims, error) {
 	now := time.Now()
 	if t.Known != nil {
-		if claims, ok := t.Known.Find(string(digest[:])); ok && now.Before(claims.expires) {
+		if claims, ok := t.Known.Find(digest.String()); ok && now.Before(claims.expires) {
 			return claims, nil
 		}
 	}
@@ -86,7 +86,7 @@ func (t *Tokens) verify(ctx context.Context, token string, digest Digest) (*Clai
 	}
 	claims, err := t.read(said)
 	if err == nil && t.Known != nil {
-		t.Known.Keep(string(digest[:]), claims)
+		t.Known.Keep(digest.String(), claims)
 	}
 	return claims, err
 }
