@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddyllm/llmproxy/auth"
 )
 
 func init() { caddy.RegisterModule(new(adminAPI)) }
@@ -24,6 +26,7 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "/llm_proxy/status", Handler: caddy.AdminHandlerFunc(a.status)},
 		{Pattern: "/llm_proxy/explain", Handler: caddy.AdminHandlerFunc(a.explain)},
+		{Pattern: "/llm_proxy/keys", Handler: caddy.AdminHandlerFunc(a.keys)},
 	}
 }
 
@@ -75,6 +78,42 @@ func (a *App) status() []handlerStatus {
 		}
 		g.release()
 		report = append(report, status)
+	}
+	return report
+}
+
+// handlerKeys is what GET /llm_proxy/keys answers, for each set of keys. It holds no
+// secret and no digest.
+type handlerKeys struct {
+	// Server is the HTTP server whose site has the keys; empty: all sites share them.
+	Server string         `json:"server,omitempty"`
+	Keys   []auth.KeyInfo `json:"keys"`
+}
+
+func (*adminAPI) keys(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet {
+		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s is not allowed here", r.Method)}
+	}
+	report := []handlerKeys{}
+	if app := active(); app != nil {
+		report = app.keys()
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(report)
+}
+
+func (a *App) keys() []handlerKeys {
+	report := []handlerKeys{}
+	if who := a.authority.Load(); who != nil {
+		report = append(report, handlerKeys{Keys: who.Keys()})
+	}
+	for _, h := range a.list() {
+		if g := h.acquire(); g != nil {
+			if g.own != nil {
+				report = append(report, handlerKeys{Server: h.serverName(), Keys: g.own.Keys()})
+			}
+			g.release()
+		}
 	}
 	return report
 }

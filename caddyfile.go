@@ -66,9 +66,26 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			on_unsupported drop|error|skip
 //		}
 //
-//		auth [anonymous] {
-//			key <id> <secret|digest> {
-//				models <glob>...
+//		auth [anonymous] [caddy [<placeholder>]] {
+//			group <id> {
+//				models     <glob>...
+//				not_before <date>
+//				expires    <date>
+//				metadata   <name> <value>
+//				disabled
+//			}
+//			key <id> [<secret|digest>...] {
+//				group <id>
+//				… what a group has
+//			}
+//			keys_file <file.yaml>
+//			jwt {
+//				jwks         <url|file>
+//				issuer       <issuer>
+//				audience     <audience>...
+//				key_claim    <claim>
+//				models_claim <claim>
+//				group_claim  <claim>
 //			}
 //			origins <origin>...
 //		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddyllm/llmproxy/auth"
 	"github.com/caddyllm/llmproxy/providers"
 	"github.com/caddyllm/llmproxy/routing"
 )
@@ -109,32 +108,106 @@ type Target struct {
 	Priority int `json:"priority,omitempty"`
 }
 
-// Auth says who may call.
+// Auth says who may call: whoever a credential proves, then whom Caddy knows, then
+// anybody. A bad credential is refused in any case.
 type Auth struct {
 	// Lets in calls without a credential, except from web pages whose origin is
 	// not listed. Default: false.
 	Anonymous bool `json:"anonymous,omitempty"`
 
-	// The client keys, by id. The id shows in logs; the secret does not.
+	// A placeholder with the id of a caller whom Caddy has identified by other
+	// means: {http.auth.user.id} after basic_auth, {http.request.header.X-User}
+	// after a forward_auth that copies it, {http.request.tls.client.subject} with
+	// client certificates. Default: Caddy identifies nobody.
+	Caddy string `json:"caddy,omitempty"`
+
+	// What keys have in common, by the names of groups.
+	Groups map[string]*Group `json:"groups,omitempty"`
+
+	// The client keys, by id. The id shows in logs; the secret does not. A key
+	// without a secret is a record of the rights of whoever Caddy or a token
+	// identifies by its id.
 	Keys map[string]*Key `json:"keys,omitempty"`
 
-	// Origins of web pages that may call without a credential, such as
+	// A YAML file with more keys and groups: its members are keys and groups,
+	// as here. It is watched: an edit takes effect within two seconds, a bad one is
+	// refused and logged, and the last good one stays.
+	KeysFile string `json:"keys_file,omitempty"`
+
+	// Lets in calls with JSON Web Tokens of an issuer.
+	JWT *JWT `json:"jwt,omitempty"`
+
+	// Origins of web pages that may call without a credential of their own, such as
 	// https://app.example.com, or * for any.
 	Origins []string `json:"origins,omitempty"`
 }
 
-// Key is one client key.
-type Key struct {
-	// The SHA-256 of the secret, as sha256:<64 hexadecimal digits>.
-	Digest string `json:"digest,omitempty"`
-
-	// The secret as a placeholder, such as {env.APP_KEY} or {file./run/secrets/app}.
-	// A secret that stands in a Caddyfile or YAML file becomes its digest when
-	// that is adapted; here it must not be literal.
-	Secret string `json:"secret,omitempty"`
-
-	// The globs of the models that the key may ask for. Default: all of them.
+// Rights are what a key, or all keys of a group, may do.
+type Rights struct {
+	// The globs of the models that may be asked for. Default: all of them; for a
+	// key in a group, those of the group. Where both say some, both must match.
 	Models providers.Strings `json:"models,omitempty"`
+
+	// From when on, and until when: a date such as 2030-12-31, which begins at
+	// midnight UTC, or a time such as 2030-12-31T18:00:00+01:00. Default: always.
+	NotBefore string `json:"not_before,omitempty"`
+	Expires   string `json:"expires,omitempty"`
+
+	// Refuses the key, or all keys of the group, for now. Default: false.
+	Disabled bool `json:"disabled,omitempty"`
+
+	// Notes for logs and placeholders: {http.auth.user.<name>}.
+	Metadata map[string]string `json:"metadata,omitempty"`
+}
+
+// Group is what keys have in common.
+type Group struct {
+	Rights
+}
+
+// Key is one client key. It may have two secrets, digests and others together, so
+// that one can replace the other without an interruption.
+type Key struct {
+	// The SHA-256 of a secret, as sha256:<64 hexadecimal digits>, or a list.
+	Digest providers.Strings `json:"digest,omitempty"`
+
+	// A secret, or a list, as placeholders such as {env.APP_KEY} or
+	// {file./run/secrets/app}. A secret that stands in a Caddyfile or YAML file
+	// becomes its digest when that is adapted; here it must not be literal.
+	Secret providers.Strings `json:"secret,omitempty"`
+
+	// The group that the key is in. Default: none.
+	Group string `json:"group,omitempty"`
+
+	Rights
+}
+
+// JWT says which JSON Web Tokens are credentials: those that an issuer has signed
+// for an audience and that have not expired. The algorithms are RS256 to RS512,
+// PS256 to PS512, ES256 to ES512 and EdDSA, each with a key that is made for it.
+type JWT struct {
+	// Where the issuer's public keys are: an https address, an http address on this
+	// machine, or a file, which is watched. An address is asked when a token comes,
+	// then every 15 minutes; the last good answer serves for up to 24 hours.
+	JWKS string `json:"jwks,omitempty"`
+
+	// What the claim iss must say.
+	Issuer string `json:"issuer,omitempty"`
+
+	// What the claim aud must say; of several, one is enough.
+	Audience providers.Strings `json:"audience,omitempty"`
+
+	// The claim with the caller's id. If there is a key of that id, the caller has
+	// its rights. Default: sub.
+	KeyClaim string `json:"key_claim,omitempty"`
+
+	// The claim with the globs of models that the caller may ask for, as a list or
+	// as words. Default: none, and the caller may ask for all of them.
+	ModelsClaim string `json:"models_claim,omitempty"`
+
+	// The claim with the caller's group, or with a list: of that the first that is
+	// a group here counts. Default: none.
+	GroupClaim string `json:"group_claim,omitempty"`
 }
 
 // Stream is how streams are written.
@@ -225,12 +298,8 @@ func (c *Config) check() error {
 	if c.Surface != nil && len(c.Surface) == 0 {
 		return &placedError{"/surface", errors.New("surface is empty: name what to claim, or leave it out for all")}
 	}
-	if c.Auth != nil {
-		for _, id := range slices.Sorted(maps.Keys(c.Auth.Keys)) {
-			if key := c.Auth.Keys[id]; key != nil && key.Models != nil && len(key.Models) == 0 {
-				return &placedError{"/auth/keys/" + escapePointer(id), fmt.Errorf("key %q: models is empty: name some, or leave it out for all", id)}
-			}
-		}
+	if err := c.Auth.check("/auth"); err != nil {
+		return err
 	}
 	for _, s := range c.Surface {
 		if !slices.Contains(surfaces, s) {
@@ -384,31 +453,4 @@ func (c *Config) order() []string {
 	rest := slices.Sorted(maps.Keys(c.Providers))
 	rest = slices.DeleteFunc(rest, func(name string) bool { return slices.Contains(c.ProviderOrder, name) })
 	return slices.Concat(c.ProviderOrder, rest)
-}
-
-var errNoAuth = errors.New("nothing says who may call: write \"auth anonymous\" to let everybody in, or \"auth { key <id> <secret> }\" for clients with keys")
-
-// authenticator resolves who may call.
-func (a *Auth) authenticator() (*auth.Authenticator, error) {
-	if a == nil || !a.Anonymous && len(a.Keys) == 0 {
-		return nil, errNoAuth
-	}
-	repl := caddy.NewReplacer()
-	keys := make([]auth.Key, 0, len(a.Keys))
-	for _, id := range slices.Sorted(maps.Keys(a.Keys)) {
-		key, err := a.Keys[id].resolve(repl, id)
-		if err != nil {
-			return nil, fmt.Errorf("key %q: %w", id, err)
-		}
-		keys = append(keys, key)
-	}
-	origins := make([]string, 0, len(a.Origins))
-	for _, text := range a.Origins {
-		origin, err := auth.ParseOrigin(text)
-		if err != nil {
-			return nil, err
-		}
-		origins = append(origins, origin)
-	}
-	return auth.New(a.Anonymous, keys, origins)
 }

@@ -39,6 +39,8 @@ var exampleTests = map[string]func(*testing.T, *example){
 	"rate-limit.Caddyfile":           testRateLimit,
 	"failover.Caddyfile":             testFailover,
 	"keys.Caddyfile":                 testKeys,
+	"keys-file.Caddyfile":            testKeysFile,
+	"jwt.Caddyfile":                  testJWT,
 	"shared.Caddyfile":               testShared,
 	"local-models.Caddyfile":         testLocalModels,
 	"production.Caddyfile":           testProduction,
@@ -51,7 +53,7 @@ var exampleTests = map[string]func(*testing.T, *example){
 }
 
 // parts are files that an example is made of.
-var parts = []string{"watched.yaml", "spa"}
+var parts = []string{"watched.yaml", "keys.yaml", "jwks.json", "spa"}
 
 func TestEveryExampleIsTested(t *testing.T) {
 	entries, err := os.ReadDir("examples")
@@ -170,15 +172,80 @@ func testMount(t *testing.T, e *example) {
 
 func testRateLimit(t *testing.T, e *example) {
 	e.start(t)
+	const batchKey = "not-a-secret-just-an-example"
+	refused := func(got reply, parts ...string) {
+		t.Helper()
+		got.says(t, 429, append(parts, "Too many requests")...)
+		if got.header.Get("Retry-After") == "" || got.header.Get("Content-Type") != "application/json" {
+			t.Errorf("the header of the 429 is %v", got.header)
+		}
+	}
 	for range 5 {
-		e.chat(t, "mock/echo").says(t, 200, echoed)
+		e.chat(t, "mock/echo", "X-Api-Key", appKey).says(t, 200, echoed)
 	}
-	refused := e.chat(t, "mock/echo")
-	refused.says(t, 429, `"rate_limit_exceeded"`)
-	if refused.header.Get("Retry-After") == "" || refused.header.Get("Content-Type") != "application/json" {
-		t.Errorf("the header of the 429 is %v", refused.header)
+	refused(e.chat(t, "mock/echo", "X-Api-Key", appKey), `"code":"rate_limit_exceeded"`, `"param":null`)
+	post := func(path, body, key string) reply {
+		return exchange(t, e.client, http.MethodPost, e.base+path, body, "X-Api-Key", key)
 	}
-	e.get(t, "/v1/models").says(t, 200, "mock/echo") // not in the zone
+	refused(post("/v1/messages", `{"model":"mock/echo","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`, appKey), `"type":"error"`, `"type":"rate_limit_error"`, `"request_id":"req_`)
+	refused(post("/v1beta/models/mock%2Fecho:generateContent", `{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`, appKey), `"code":429`, `"status":"RESOURCE_EXHAUSTED"`, `"retryDelay":`)
+	e.get(t, "/v1/models", "X-Api-Key", appKey).says(t, 200, "mock/echo") // not in the zone
+	e.chat(t, "mock/echo", "X-Api-Key", batchKey).says(t, 200, echoed)
+	e.await(t, "http.handlers.llm_auth.usage", `"user_id":"app"`, `"error":"rate_limit_exceeded"`, `"metadata":{"team":"search"}`)
+
+	e.chat(t, "mock/echo", "X-Api-Key", "wrong").says(t, 401, "Invalid API key.")
+	e.chat(t, "mock/echo").says(t, 401, "API key missing")
+	for range 30 { // more than the address may
+		post("/v1/messages", "", "wrong")
+	}
+	refused(e.chat(t, "mock/echo", "X-Api-Key", "wrong"), `"rate_limit_exceeded"`)
+}
+
+func testKeysFile(t *testing.T, e *example) {
+	e.start(t)
+	const batchKey = "not-a-secret-just-an-example"
+	e.chat(t, "smart", "X-Api-Key", batchKey).says(t, 200, echoed)
+	e.await(t, "usage", `"user_id":"batch"`, `"group":"staff"`, `"metadata":{"department":"research","owner":"jane@example.com"}`)
+	e.chat(t, "internal-search", "X-Api-Key", batchKey).says(t, 403, "model_not_allowed")
+	e.chat(t, "internal-search", "X-Api-Key", adminKey).says(t, 200, echoed)
+
+	mark := e.mark()
+	e.replace(t, "keys.yaml", "  batch:\n    digest", "  batch:\n    dijest")
+	e.awaitAfter(t, mark, "key file refused", `keys.yaml:12:5: unknown member \"dijest\"`)
+	e.chat(t, "smart", "X-Api-Key", batchKey).says(t, 200, echoed)
+	mark = e.mark()
+	e.replace(t, "keys.yaml", "  batch:\n    dijest", "  batch:\n    disabled: true\n    digest")
+	e.awaitAfter(t, mark, "key file reloaded")
+	e.chat(t, "smart", "X-Api-Key", batchKey).says(t, 401, "Invalid API key.")
+	e.chat(t, "smart", "X-Api-Key", adminKey).says(t, 200, echoed)
+}
+
+func testJWT(t *testing.T, e *example) {
+	e.start(t)
+	token := func(sub string, groups ...string) string { return exampleToken(t, sub, groups...) }
+	for _, test := range []struct {
+		token, model string
+		status       int
+		says         string
+	}{
+		{token("jane", "other", "staff"), "smart", 200, echoed},
+		{token("jane", "staff"), "internal-search", 403, "model_not_allowed"},
+		{token("jane", "admins"), "internal-search", 200, echoed},
+		{token("jane", "other"), "smart", 403, "model_not_allowed"},
+		{token("intern", "admins"), "smart", 200, echoed},
+		{token("intern", "admins"), "mock/echo", 403, "model_not_allowed"},
+		{token("jane", "staff") + "A", "smart", 401, "Invalid API key."},
+	} {
+		e.chat(t, test.model, "Authorization", "Bearer "+test.token).says(t, test.status, test.says)
+	}
+	e.await(t, "usage", `"user_id":"jane"`, `"group":"staff"`)
+	e.await(t, "usage", `"user_id":"jane"`, `"metadata":{"role":"admin"}`)
+	if strings.Contains(e.text(), token("jane", "staff")[:40]) {
+		t.Error("a token stands in the log")
+	}
+	mark := e.mark()
+	e.replace(t, "jwks.json", `"kid": "example"`, `"kid": "another"`)
+	e.awaitAfter(t, mark, "key set reloaded")
 }
 
 func testFailover(t *testing.T, e *example) {

@@ -26,7 +26,9 @@ import (
 // a reload breaks no stream.
 type generation struct {
 	gateway *gateway.Gateway
-	cancel  context.CancelFunc
+	// own says who may call if that is not the app's to say.
+	own    *authority
+	cancel context.CancelFunc
 	// users counts the requests, and one for not being retired.
 	users atomic.Int64
 	// shared are the keys of the state that outlives the config.
@@ -55,6 +57,7 @@ func (g *generation) release() {
 
 func (g *generation) close() {
 	g.cancel()
+	g.own.release()
 	for _, key := range g.shared {
 		_, _ = sharedState.Delete(key)
 	}
@@ -94,7 +97,7 @@ func (memory) Destruct() error { return nil }
 
 // build makes a generation of a config. The global options, sites and YAML files
 // all come this way. It does no network input or output.
-func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gateway.Observer) (_ *generation, err error) {
+func build(parent caddy.Context, cfg *Config, shared *authority, logger *zap.Logger, observer gateway.Observer) (_ *generation, err error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -107,9 +110,12 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 		}
 	}()
 
-	who, err := cfg.Auth.authenticator()
-	if err != nil {
-		return nil, &placedError{"/auth", fmt.Errorf("auth: %w", err)}
+	who := shared
+	if who == nil || who.config != cfg.Auth {
+		if who, err = newAuthority(cfg.Auth); err != nil {
+			return nil, err
+		}
+		g.own = who
 	}
 	upstreams, err := loadProviders(ctx, cfg, logger)
 	if err != nil {
@@ -129,7 +135,7 @@ func build(parent caddy.Context, cfg *Config, logger *zap.Logger, observer gatew
 	}
 	g.gateway = &gateway.Gateway{
 		Surface:    cfg.surface(),
-		Auth:       who,
+		Auth:       who.Authenticator,
 		Routes:     table,
 		Memory:     g.memory(),
 		Pins:       g.pins(),

@@ -40,6 +40,8 @@ type App struct {
 	file    *configFile
 	watched watchedFile
 	watcher *watcher
+	// authority is of the Auth that all sites share, nil if there is none.
+	authority atomic.Pointer[authority]
 
 	mu       sync.Mutex
 	handlers []*Handler
@@ -56,14 +58,47 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	if a.ConfigFile == "" {
-		return nil
+	if a.ConfigFile != "" {
+		var err error
+		if a.file, err = readConfigFile(a.ConfigFile); err != nil {
+			return err
+		}
+		a.watched.digest = a.file.digest
 	}
-	var err error
-	if a.file, err = readConfigFile(a.ConfigFile); err != nil {
+	who, err := a.authorityOf(a.file)
+	switch {
+	case err != nil && a.file != nil && a.file.Config.Auth != nil:
+		return a.file.locate(err)
+	case err != nil:
 		return err
 	}
-	a.watched.digest = a.file.digest
+	a.authority.Store(who)
+	return nil
+}
+
+// authorityOf is who says who may call where a site does not, with a file as part
+// of the config: the one that is in use if the file has not changed it.
+func (a *App) authorityOf(file *configFile) (*authority, error) {
+	cfg, err := a.config(file)
+	if err != nil || cfg.Auth == nil {
+		return nil, err
+	}
+	if err := cfg.Auth.check("/auth"); err != nil {
+		return nil, err
+	}
+	if who := a.authority.Load(); who != nil && who.config == cfg.Auth && who.surface == cfg.surface() {
+		return who, nil
+	}
+	who, err := newAuthority(cfg.Auth)
+	if who != nil {
+		who.surface = cfg.surface()
+	}
+	return who, err
+}
+
+// Cleanup gives up what is shared with other configs.
+func (a *App) Cleanup() error {
+	a.authority.Load().release()
 	return nil
 }
 
@@ -121,7 +156,8 @@ func (a *App) config(file *configFile) (*Config, error) {
 //	{http.llm_proxy.finish_reason}    why the answer ended
 //	{http.llm_proxy.error}            the code of the error, if there was one
 //
-// and {http.auth.user.id}, the id of the key that called.
+// and {http.auth.user.id}, the id of the key that called, with {http.auth.user.<name>}
+// for its metadata.
 type Handler struct {
 	Config
 
@@ -154,7 +190,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		h.watched.digest = h.file.digest
 	}
-	g, err := h.build(h.app.file, h.file)
+	g, err := h.build(h.app.file, h.app.authority.Load(), h.file)
 	if err != nil {
 		return err
 	}
@@ -164,8 +200,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// build makes a generation of what the app, the handler and their files say.
-func (h *Handler) build(appFile, ownFile *configFile) (*generation, error) {
+// build makes a generation of what the app, the handler and their files say. The
+// app's authority serves where the handler has no auth of its own.
+func (h *Handler) build(appFile *configFile, shared *authority, ownFile *configFile) (*generation, error) {
 	cfg, err := h.app.config(appFile)
 	if err != nil {
 		return nil, err
@@ -178,7 +215,7 @@ func (h *Handler) build(appFile, ownFile *configFile) (*generation, error) {
 			return nil, fmt.Errorf("%s: %w", ownFile.path, err)
 		}
 	}
-	return build(h.ctx, cfg, h.logger, h.seen)
+	return build(h.ctx, cfg, shared, h.logger, h.seen)
 }
 
 // lateness is how long after a reload a request may still come on a connection
@@ -259,6 +296,7 @@ var (
 	_ caddy.App                   = (*App)(nil)
 	_ caddy.Provisioner           = (*App)(nil)
 	_ caddy.Validator             = (*App)(nil)
+	_ caddy.CleanerUpper          = (*App)(nil)
 	_ caddy.Provisioner           = (*Handler)(nil)
 	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)

@@ -73,7 +73,7 @@ func TestConfigThatIsRefusedSaysWhy(t *testing.T) {
 		"base_url without scheme":  {block("provider a openai_compatible {\n base_url example.com/v1\n}\nauth anonymous"), "base_url must start with http:// or https://"},
 		"mock with a key":          {block("provider mock {\n api_key {env.APP_KEY}\n}\nauth anonymous"), "the mock provider takes no base_url, api_key or transport"},
 		"one secret for two keys": {
-			block("auth {\n key a {env.APP_KEY}\n key b {env.APP_KEY}\n}"), `keys "a" and "b" have the same secret`,
+			block("auth {\n key a {env.APP_KEY}\n key b {env.APP_KEY}\n}"), `key "b": has the same secret as key "a"`,
 		},
 		"key of an unset variable": {block("auth {\n key a {env.NOT_SET_HERE}\n}"), `key "a": resolving the secret`},
 		"key that is too short":    {block("auth {\n key a {env.SHORT_KEY}\n}"), "is shorter than 8 characters"},
@@ -101,7 +101,7 @@ func TestJSONConfigIsReadStrictly(t *testing.T) {
 		"type is the name":         {`{"providers":{"a":{"api_key":"` + canary + `"}},"auth":{"anonymous":true}}`, `there is no provider type "a"`},
 		"unknown policy":           {`{"providers":{"mock":{}},"models":{"a":{"to":["mock/echo"],"policy":"stickiest"}},"auth":{"anonymous":true}}`, `there is no selection policy "stickiest"`},
 		"literal secret":           {`{"auth":{"keys":{"a":{"secret":"` + canary + `"}}}}`, `the secret is literal: write digest "sha256:`},
-		"secret and digest":        {`{"auth":{"keys":{"a":{"secret":"{env.A}","digest":"sha256:00"}}}}`, "has both digest and secret"},
+		"three secrets":            {`{"auth":{"keys":{"a":{"secret":["{env.A}","{env.B}"],"digest":"sha256:00"}}}}`, "has 3 secrets"},
 		"neither":                  {`{"auth":{"keys":{"a":{}}}}`, "has neither digest nor secret"},
 		"digest that is none":      {`{"auth":{"keys":{"a":{"digest":"` + canary + `"}}}}`, "a digest is"},
 		"unknown surface":          {`{"surface":["cohere"]}`, `surface "cohere" is not one of [openai anthropic gemini health]`},

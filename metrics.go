@@ -124,10 +124,21 @@ func setPlaceholders(r *http.Request, u *usage.Record) {
 	}
 	// One lookup function instead of a dozen Sets: most are never asked for.
 	repl.Map(func(key string) (any, bool) { return placeholder(key, u) })
-	if u.Principal != "" {
-		repl.Set("http.auth.user.id", u.Principal)
+	setUser(repl, u.Principal, u.Metadata)
+}
+
+// setUser sets the placeholders that Caddy's authenticators set too.
+func setUser(repl *caddy.Replacer, id string, metadata map[string]string) {
+	if id != "" {
+		repl.Set(userPlaceholder, id)
+	}
+	for name, value := range metadata {
+		repl.Set("http.auth.user."+name, value)
 	}
 }
+
+// userPlaceholder is the id of whoever calls, as Caddy's authenticators set it.
+const userPlaceholder = "http.auth.user.id"
 
 func placeholder(key string, u *usage.Record) (any, bool) {
 	const prefix = "http.llm_proxy."

@@ -1,6 +1,9 @@
 package llmproxy
 
 import (
+	"maps"
+	"slices"
+
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddyllm/llmproxy/usage"
@@ -14,6 +17,12 @@ type loggedRecord usage.Record
 func (r *loggedRecord) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	e.AddString("request_id", r.RequestID)
 	addString(e, "user_id", r.Principal)
+	addString(e, "group", r.Group)
+	if len(r.Metadata) > 0 {
+		if err := e.AddObject("metadata", stringMap(r.Metadata)); err != nil {
+			return err
+		}
+	}
 	e.AddString("operation", r.Operation)
 	addString(e, "requested_model", r.RequestedModel)
 	addString(e, "route", r.Route)
@@ -107,6 +116,16 @@ func (f *failure) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	addInt(e, "output_tokens", f.Tokens.Output)
 	if f.Tokens.Cost > 0 {
 		e.AddFloat64("cost_usd", f.Tokens.Cost.Dollars())
+	}
+	return nil
+}
+
+// stringMap is logged in the order of its names.
+type stringMap map[string]string
+
+func (m stringMap) MarshalLogObject(e zapcore.ObjectEncoder) error {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		e.AddString(name, m[name])
 	}
 	return nil
 }

@@ -64,7 +64,27 @@ func (f *watchedFile) changed(path string) (text []byte, digest [sha256.Size]byt
 	return text, digest, nil
 }
 
-// reload looks at every config file and puts into use what has changed.
+// reload puts a file into use if it has changed. What is wrong with it is logged
+// once.
+func (f *watchedFile) reload(logger *zap.Logger, what, path string, use func(text []byte) error) {
+	text, digest, err := f.changed(path)
+	if err == nil && text == nil {
+		return
+	}
+	if err == nil {
+		err = use(text)
+	}
+	switch {
+	case err == nil:
+		f.digest, f.failed = digest, ""
+		logger.Info(what+" reloaded", zap.String("file", path))
+	case err.Error() != f.failed:
+		f.failed = err.Error()
+		logger.Error(what+" refused, the last good one stays in use", zap.String("file", path), zap.Error(err))
+	}
+}
+
+// reload looks at every file and puts into use what has changed.
 func (a *App) reload() {
 	if a.ConfigFile != "" {
 		a.reloadFile(&a.watched, a.ConfigFile, a.useFile)
@@ -74,28 +94,27 @@ func (a *App) reload() {
 			a.reloadFile(&h.watched, h.ConfigFile, h.useFile)
 		}
 	}
+	if who := a.authority.Load(); who != nil {
+		who.reload(a.logger)
+	}
+	for _, h := range a.list() {
+		if g := h.acquire(); g != nil {
+			if g.own != nil {
+				g.own.reload(a.logger)
+			}
+			g.release()
+		}
+	}
 }
 
 func (a *App) reloadFile(watched *watchedFile, path string, use func(*configFile) error) {
-	text, digest, err := watched.changed(path)
-	if err == nil && text == nil {
-		return
-	}
-	var file *configFile
-	if err == nil {
-		file, err = parseConfigFile(path, text)
-	}
-	if err == nil {
-		err = use(file)
-	}
-	switch {
-	case err == nil:
-		watched.digest, watched.failed = digest, ""
-		a.logger.Info("config file reloaded", zap.String("file", path))
-	case err.Error() != watched.failed:
-		watched.failed = err.Error()
-		a.logger.Error("config file refused, the last good one stays in use", zap.String("file", path), zap.Error(err))
-	}
+	watched.reload(a.logger, "config file", path, func(text []byte) error {
+		file, err := parseConfigFile(path, text)
+		if err != nil {
+			return err
+		}
+		return use(file)
+	})
 }
 
 // useFile puts the app's file into use at all handlers, or at none.
@@ -103,22 +122,29 @@ func (a *App) useFile(file *configFile) error {
 	if err := file.notNested(); err != nil {
 		return err
 	}
-	if _, err := a.config(file); err != nil { // which no handler may be there to find
+	who, err := a.authorityOf(file) // in which a mistake shows even where no handler finds it
+	if err != nil {
 		return file.locate(err)
 	}
 	handlers := a.list()
 	built := make([]*generation, 0, len(handlers))
 	for _, h := range handlers {
-		g, err := h.build(file, h.file)
+		g, err := h.build(file, who, h.file)
 		if err != nil {
 			for _, g := range built {
 				g.release()
+			}
+			if who != a.authority.Load() {
+				who.release()
 			}
 			return file.locate(err)
 		}
 		built = append(built, g)
 	}
 	a.file = file
+	if old := a.authority.Swap(who); old != who {
+		old.release()
+	}
 	for i, h := range handlers {
 		h.swap(built[i])
 	}
@@ -130,7 +156,7 @@ func (h *Handler) useFile(file *configFile) error {
 	if err := file.notNested(); err != nil {
 		return err
 	}
-	g, err := h.build(h.app.file, file)
+	g, err := h.build(h.app.file, h.app.authority.Load(), file)
 	if err != nil {
 		return file.locate(err)
 	}

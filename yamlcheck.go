@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.yaml.in/yaml/v3"
@@ -26,6 +27,8 @@ func checkNode(node *yaml.Node, t reflect.Type, pointer string) error {
 	switch {
 	case t == reflect.TypeFor[json.RawMessage](), node.Tag == "!!null":
 		return nil
+	case t == reflect.TypeFor[string]() && node.Tag == "!!str":
+		return nil // of which a file may have thousands
 	case node.Kind == yaml.SequenceNode && t.Kind() == reflect.Slice:
 		return checkElements(node, t, pointer)
 	case node.Kind == yaml.MappingNode && t.Kind() == reflect.Struct:
@@ -109,14 +112,21 @@ func providerType(name string, node *yaml.Node) reflect.Type {
 	return reflect.TypeOf(module.New())
 }
 
+// knownFields are the fields of the structs that there are, by their types.
+var knownFields sync.Map
+
 // jsonFields are the members that a struct takes, embedded ones included.
 func jsonFields(t reflect.Type) map[string]reflect.Type {
+	if known, ok := knownFields.Load(t); ok {
+		return known.(map[string]reflect.Type)
+	}
 	fields := make(map[string]reflect.Type)
 	for _, f := range reflect.VisibleFields(t) {
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" && f.IsExported() {
 			fields[name] = f.Type
 		}
 	}
+	knownFields.Store(t, fields)
 	return fields
 }
 

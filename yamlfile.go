@@ -16,13 +16,18 @@ import (
 
 // configFile is a YAML file that was read and understood.
 type configFile struct {
-	path   string
+	source
 	Config Config
 	// Listen is the address that the config adapter serves; a file that a block
 	// names has none.
 	Listen string
-	places yamljson.Places
 	digest [sha256.Size]byte
+}
+
+// source is a YAML file and where everything in it stands.
+type source struct {
+	path   string
+	places yamljson.Places
 }
 
 // fileConfig is the schema of a YAML file.
@@ -92,20 +97,13 @@ func readBounded(path string) ([]byte, error) {
 
 // parseConfigFile understands a file's text. Its errors name the place.
 func parseConfigFile(path string, text []byte) (*configFile, error) {
-	file := &configFile{path: path}
+	file := &configFile{source: source{path: path}}
 	root, err := yamljson.Parse(text)
 	if err != nil {
 		return nil, file.locate(err)
 	}
-	var converted []byte
-	if converted, file.places, err = yamljson.Convert(root); err != nil {
-		return nil, file.locate(err)
-	}
-	if err := checkNode(root, reflect.TypeFor[fileConfig](), ""); err != nil {
-		return nil, file.locate(err)
-	}
 	var decoded fileConfig
-	if err := decodeStrictly(converted, &decoded); err != nil {
+	if err := file.decode(root, &decoded); err != nil {
 		return nil, file.locate(err)
 	}
 	file.Config, file.Listen = decoded.Config, decoded.Listen
@@ -119,6 +117,19 @@ func parseConfigFile(path string, text []byte) (*configFile, error) {
 		return nil, file.locate(err)
 	}
 	return file, nil
+}
+
+// decode reads a document strictly into a struct.
+func (f *source) decode(root *yaml.Node, into any) error {
+	converted, places, err := yamljson.Convert(root)
+	if err != nil {
+		return err
+	}
+	f.places = places
+	if err := checkNode(root, reflect.TypeOf(into), ""); err != nil {
+		return err
+	}
+	return decodeStrictly(converted, into)
 }
 
 // membersOf are the names within a member of a file, in the order of the file.
@@ -145,12 +156,10 @@ func (f *configFile) digestSecrets() error {
 		return nil
 	}
 	for id, key := range f.Config.Auth.Keys {
-		if key == nil || key.Secret == "" {
+		if key == nil {
 			continue
 		}
-		text := key.Secret
-		key.Secret = ""
-		if err := key.setSecret(text); err != nil {
+		if err := key.digestSecrets(); err != nil {
 			return f.at("/auth/keys/"+escapePointer(id), err)
 		}
 	}
@@ -167,7 +176,11 @@ func (e *placedError) Error() string { return e.err.Error() }
 func (e *placedError) Unwrap() error { return e.err }
 
 // locate finds the place that an error speaks of.
-func (f *configFile) locate(err error) error {
+func (f *source) locate(err error) error {
+	var done *fileError
+	if err == nil || errors.As(err, &done) {
+		return err
+	}
 	var placed *placedError
 	if errors.As(err, &placed) {
 		return f.at(placed.pointer, err)
@@ -181,7 +194,7 @@ func (f *configFile) locate(err error) error {
 
 // at gives an error the place of a pointer, or of the nearest thing around it
 // that the file has.
-func (f *configFile) at(pointer string, err error) error {
+func (f *source) at(pointer string, err error) error {
 	for {
 		if p, ok := f.places[pointer]; ok {
 			return &fileError{path: f.path, place: p, err: err}

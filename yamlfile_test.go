@@ -137,7 +137,7 @@ func TestYAMLLiteralSecretBecomesItsDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := file.Config.Auth.Keys["app"]
-	if key.Secret != "" || !strings.HasPrefix(key.Digest, "sha256:") {
+	if key.Secret != nil || len(key.Digest) != 1 || !strings.HasPrefix(key.Digest[0], "sha256:") {
 		t.Errorf("the key is %+v", key)
 	}
 	if adapted, _, err := (yamlAdapter{}).Adapt([]byte("auth: {keys: {app: {secret: "+secret+"}}}"), nil); err != nil || strings.Contains(string(adapted), secret) {

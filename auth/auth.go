@@ -1,114 +1,85 @@
 package auth
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/caddyllm/llmproxy/internal/glob"
+	"sync/atomic"
+	"time"
 )
 
 // Errors of [Authenticator.Authenticate].
 var (
-	// ErrInvalidKey: the credential is none that is known.
+	// ErrInvalidKey: the credential is none that is valid now.
 	ErrInvalidKey = errors.New("invalid API key")
 	// ErrNoCredential: there is none, and one is needed.
 	ErrNoCredential = errors.New("no API key")
 	// ErrAmbiguous: there are two different ones.
 	ErrAmbiguous = errors.New("ambiguous credentials")
-	// ErrOrigin: a browser page calls without a credential from an origin that is not listed.
+	// ErrOrigin: a browser page calls without a credential of its own from an
+	// origin that is not listed.
 	ErrOrigin = errors.New("origin not allowed")
+	// ErrUnavailable: what tokens are verified with cannot be had.
+	ErrUnavailable = errors.New("tokens cannot be verified now")
+
+	// errForeign is a credential that others verify, and did not.
+	errForeign = fmt.Errorf("%w: its scheme is another's to verify", ErrInvalidKey)
 )
 
-// Principal is who calls. The zero value is nobody and may use nothing.
-type Principal struct {
-	// ID names the key, or says "anonymous". It is safe to log.
-	ID string
-	// Anonymous tells that there was no credential.
+// Settings say who may call.
+type Settings struct {
+	// Anonymous lets in calls without a credential.
 	Anonymous bool
-	models    []string // globs; nil: everything
+	Keys      []Key
+	Groups    []Group
+	// Keyed tells that credentials count even while there are no keys: they come
+	// from where there may be some later.
+	Keyed bool
+	// Tokens verifies JSON Web Tokens; nil: they are no credentials.
+	Tokens *Tokens
+	// Identity is who others found the caller to be, empty if nobody; nil: nobody
+	// else looks. The proof may be of the kind that browsers send by themselves.
+	Identity func(*http.Request) string
+	// Origins are those of web pages that may call without a credential of their own.
+	Origins []string
 }
 
-// MayUse tells whether the principal may call the model of that name.
-func (p *Principal) MayUse(model string) bool {
-	return p.models == nil || glob.Any(p.models, model)
-}
-
-// MayUseAll tells whether there is no model that the principal may not call.
-func (p *Principal) MayUseAll() bool { return p.models == nil }
-
-// Key is one client key.
-type Key struct {
-	ID     string
-	Digest Digest
-	// Models are the globs of what the key may use; nil: everything.
-	Models []string
-}
-
-// Digest is the SHA-256 of a secret. A stored digest is no credential.
-type Digest [sha256.Size]byte
-
-const digestPrefix = "sha256:"
-
-// DigestOf is the digest of a secret.
-func DigestOf(secret string) Digest { return sha256.Sum256([]byte(secret)) }
-
-// ParseDigest reads "sha256:" and 64 hexadecimal digits.
-func ParseDigest(s string) (d Digest, err error) {
-	digits, ok := strings.CutPrefix(s, digestPrefix)
-	if !ok || len(digits) != hex.EncodedLen(len(d)) {
-		return d, fmt.Errorf("a digest is %q and %d hexadecimal digits", digestPrefix, hex.EncodedLen(len(d)))
-	}
-	if _, err := hex.Decode(d[:], []byte(digits)); err != nil {
-		return d, fmt.Errorf("a digest is %q and %d hexadecimal digits: %w", digestPrefix, hex.EncodedLen(len(d)), err)
-	}
-	return d, nil
-}
-
-// IsDigest tells a digest from a secret.
-func IsDigest(s string) bool { return strings.HasPrefix(s, digestPrefix) }
-
-func (d Digest) String() string { return digestPrefix + hex.EncodeToString(d[:]) }
-
-// Authenticator knows the keys. It does not change once made.
+// Authenticator says who calls. Only its keys can be replaced.
 type Authenticator struct {
 	anonymous *Principal
+	keyed     bool
+	tokens    *Tokens
+	identity  func(*http.Request) string
 	origins   []string
-	// keys are looked up by half of the digest and compared by all of it, so
-	// that the time a look-up takes says nothing about a stored digest.
-	keys map[[8]byte]entry
+	ring      atomic.Pointer[keyring]
 }
 
-type entry struct {
-	digest    Digest
-	principal *Principal
-}
-
-// New makes an authenticator. Two keys may not share a secret.
-func New(anonymous bool, keys []Key, origins []string) (*Authenticator, error) {
-	a := &Authenticator{keys: make(map[[8]byte]entry, len(keys)), origins: origins}
-	if anonymous {
-		a.anonymous = &Principal{ID: "anonymous", Anonymous: true}
+// New makes an authenticator.
+func New(s Settings) (*Authenticator, error) {
+	a := &Authenticator{keyed: s.Keyed || s.Tokens != nil, tokens: s.Tokens, identity: s.Identity, origins: s.Origins}
+	if s.Anonymous {
+		a.anonymous = &Principal{ID: anonymousID, Anonymous: true}
 	}
-	for _, key := range keys {
-		if old, ok := a.keys[key.Digest.index()]; ok {
-			return nil, fmt.Errorf("keys %q and %q have the same secret: give each its own", old.principal.ID, key.ID)
-		}
-		a.keys[key.Digest.index()] = entry{key.Digest, &Principal{ID: key.ID, models: key.Models}}
-	}
-	return a, nil
+	return a, a.Replace(s.Keys, s.Groups)
 }
 
-func (d Digest) index() [8]byte { return [8]byte(d[:8]) }
+// Replace puts other keys and groups in the place of all that there are, or
+// changes nothing if there is a mistake in them.
+func (a *Authenticator) Replace(keys []Key, groups []Group) error {
+	ring, err := newKeyring(keys, groups)
+	if err != nil {
+		return err
+	}
+	a.ring.Store(ring)
+	return nil
+}
 
-// Principal is the owner of a key, by its id. An empty id is who calls without a
-// key, or where that is not allowed somebody who may use everything.
+// Principal is the owner of a key, by its id, whether or not the key is valid now. An
+// empty id is who calls without a key, or where that is not allowed somebody who may
+// use everything.
 func (a *Authenticator) Principal(id string) (*Principal, bool) {
 	if id == "" {
 		if a.anonymous != nil {
@@ -116,25 +87,43 @@ func (a *Authenticator) Principal(id string) (*Principal, bool) {
 		}
 		return new(Principal), true
 	}
-	for _, key := range a.keys {
-		if key.principal.ID == id {
-			return key.principal, true
-		}
+	h, ok := a.ring.Load().holders[id]
+	if !ok {
+		return nil, false
 	}
-	return nil, false
+	return &h.Principal, true
 }
 
-// Authenticate says who sent the request. A credential decides: a bad one is
-// refused even where anonymous calls are allowed. Where there are no keys at
-// all no credential can be bad, and the stand-in without which SDKs refuse to
-// start means what none means.
+// Keys tells of all keys, by id. It tells no secret and no digest.
+func (a *Authenticator) Keys() []KeyInfo { return a.ring.Load().list() }
+
+// Authenticate says who sent the request: whoever the credential proves, then
+// whom others found, then nobody in particular. A credential decides: a bad one
+// is refused even where there is an identity or anonymous calls are allowed.
+// Where there are neither keys nor tokens no credential can be bad, and the
+// stand-in without which SDKs refuse to start means what none means.
 func (a *Authenticator) Authenticate(r *http.Request) (*Principal, error) {
-	secret, ambiguous := Credential(r)
+	c := findCredential(r, a.identity != nil)
+	if handed := handedOn(r); handed != nil {
+		if handed.by == a {
+			return handed.principal, nil
+		}
+		c.add(handed.secret)
+	}
+	ring := a.ring.Load()
+	counts := a.keyed || len(ring.secrets) > 0 || a.anonymous == nil && a.identity == nil
 	switch {
-	case ambiguous:
+	case c.ambiguous:
 		return nil, ErrAmbiguous
-	case secret != "" && (len(a.keys) > 0 || a.anonymous == nil):
-		return a.lookUp(secret)
+	case c.secret != "" && counts:
+		return a.verify(r, ring, c.secret)
+	}
+	if p, err := a.identify(r, ring); p != nil || err != nil {
+		return p, err
+	}
+	switch {
+	case c.foreign:
+		return nil, errForeign
 	case a.anonymous == nil:
 		return nil, ErrNoCredential
 	case !a.originAllowed(r):
@@ -143,17 +132,45 @@ func (a *Authenticator) Authenticate(r *http.Request) (*Principal, error) {
 	return a.anonymous, nil
 }
 
-func (a *Authenticator) lookUp(secret string) (*Principal, error) {
+// verify says whose credential it is.
+func (a *Authenticator) verify(r *http.Request, ring *keyring, secret string) (*Principal, error) {
 	digest := DigestOf(secret)
-	found, ok := a.keys[digest.index()]
-	if subtle.ConstantTimeCompare(found.digest[:], digest[:]) != 1 || !ok {
+	if p := ring.find(secret, digest, time.Now()); p != nil {
+		return p, nil
+	}
+	if a.tokens == nil || !looksLikeToken(secret) {
 		return nil, ErrInvalidKey
 	}
-	return found.principal, nil
+	claims, err := a.tokens.verify(r.Context(), secret, digest)
+	if err != nil {
+		return nil, err
+	}
+	return claims.principal(ring, time.Now())
 }
 
-// originAllowed keeps web pages from using an open gateway through the browser
-// of somebody who can reach it.
+// identify says whom others found, nil if nobody.
+func (a *Authenticator) identify(r *http.Request, ring *keyring) (*Principal, error) {
+	if a.identity == nil {
+		return nil, nil
+	}
+	id := a.identity(r)
+	switch {
+	case id == "" || id == anonymousID: // which is what we call nobody ourselves
+		return nil, nil
+	case !validID(id):
+		return nil, ErrInvalidKey
+	case !a.originAllowed(r):
+		return nil, ErrOrigin
+	}
+	p := ring.identity(id, time.Now())
+	if p == nil {
+		return nil, ErrInvalidKey
+	}
+	return p, nil
+}
+
+// originAllowed keeps web pages from using a gateway through the browser of
+// somebody who can reach it, or whom it knows by what browsers send by themselves.
 func (a *Authenticator) originAllowed(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	return origin == "" || a.OriginListed(origin)

@@ -9,7 +9,7 @@ import (
 const secret = "sk-test-0123456789"
 
 func TestAuthenticate(t *testing.T) {
-	keyed := []Key{{ID: "app", Digest: DigestOf(secret), Models: []string{"gpt-4"}}}
+	keyed := []Key{{ID: "app", Digests: []Digest{DigestOf(secret)}, Rights: Rights{Models: []string{"gpt-4"}}}}
 	for _, test := range []struct {
 		name      string
 		anonymous bool
@@ -44,7 +44,7 @@ func TestAuthenticate(t *testing.T) {
 		{name: "keyed from a page", keys: keyed, header: []string{"Origin", "https://any.example", "X-Api-Key", secret}, want: "app"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a, err := New(test.anonymous, test.keys, test.origins)
+			a, err := New(Settings{Anonymous: test.anonymous, Keys: test.keys, Origins: test.origins})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +79,10 @@ func TestRightsAreModelGlobs(t *testing.T) {
 		{[]string{"smart", "anthropic/*"}, "anthropic/claude", true},
 		{[]string{"smart", "anthropic/*"}, "smart", true},
 	} {
-		p := Principal{models: test.models}
+		p := Principal{}
+		if test.models != nil {
+			p.models = [][]string{test.models}
+		}
 		if got := p.MayUse(test.model); got != test.want {
 			t.Errorf("%v may use %q: %v, want %v", test.models, test.model, got, test.want)
 		}
@@ -87,7 +90,7 @@ func TestRightsAreModelGlobs(t *testing.T) {
 }
 
 func TestKeysMayNotShareASecret(t *testing.T) {
-	if _, err := New(false, []Key{{ID: "a", Digest: DigestOf("x")}, {ID: "b", Digest: DigestOf("x")}}, nil); err == nil {
+	if _, err := New(Settings{Keys: []Key{{ID: "a", Digests: []Digest{DigestOf("x")}}, {ID: "b", Digests: []Digest{DigestOf("x")}}}}); err == nil {
 		t.Error("two keys with one secret were accepted")
 	}
 }
@@ -118,13 +121,17 @@ func TestParseOrigin(t *testing.T) {
 }
 
 func FuzzCredential(f *testing.F) {
-	f.Add("Bearer x", "y", "key=z")
-	f.Add("Basic \x00", "", "key=%zz&key=")
-	f.Fuzz(func(t *testing.T, authorization, key, query string) {
+	f.Add("Bearer x", "y", "key=z", true)
+	f.Add("Basic \x00", "", "key=%zz&key=", false)
+	f.Fuzz(func(t *testing.T, authorization, key, query string, others bool) {
 		r := httptest.NewRequest("POST", "/", nil)
 		r.Header["Authorization"] = []string{authorization}
 		r.Header["X-Api-Key"] = []string{key}
 		r.URL.RawQuery = query
-		Credential(r)
+		c := findCredential(r, others)
+		strip(r, others)
+		if left := findCredential(r, others); left.secret != "" || left.ambiguous || left.foreign != c.foreign {
+			t.Errorf("of %+v there is left %+v", c, left)
+		}
 	})
 }

@@ -27,7 +27,7 @@ func guarded(t *testing.T) (g *gate, a, b *testllm.Server) {
 	return setup{
 		upstreams: []*providers.Upstream{load(t, "a", "openai", a.URL+"/v1"), load(t, "b", "openai", b.URL+"/v1")},
 		aliases:   []alias{{name: "m", to: []string{"a/x"}, fallback: []string{"spare"}}, {name: "spare", to: []string{"b/x"}}},
-		keys:      []auth.Key{{ID: "app", Digest: auth.DigestOf(appKey)}, {ID: "narrow", Digest: auth.DigestOf(narrow), Models: []string{"m"}}},
+		keys:      []auth.Key{{ID: "app", Digests: []auth.Digest{auth.DigestOf(appKey)}}, {ID: "narrow", Digests: []auth.Digest{auth.DigestOf(narrow)}, Rights: auth.Rights{Models: []string{"m"}}}},
 		origins:   []string{listed},
 	}.start(t), a, b
 }
@@ -171,8 +171,8 @@ func TestFurtherModelsInARequestNeedTheirOwnRight(t *testing.T) {
 		upstreams: []*providers.Upstream{load(t, "router", "openrouter", srv.URL+"/v1")},
 		aliases:   []alias{{name: "m", to: []string{"router/cheap"}}},
 		keys: []auth.Key{
-			{ID: "app", Digest: auth.DigestOf(appKey)},
-			{ID: "narrow", Digest: auth.DigestOf(narrow), Models: []string{"m", "router/cheap/*"}},
+			{ID: "app", Digests: []auth.Digest{auth.DigestOf(appKey)}},
+			{ID: "narrow", Digests: []auth.Digest{auth.DigestOf(narrow)}, Rights: auth.Rights{Models: []string{"m", "router/cheap/*"}}},
 		},
 	}.start(t)
 	with := func(member string) string { return ask("m")[:len(ask("m"))-1] + "," + member + "}" }

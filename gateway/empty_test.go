@@ -133,3 +133,18 @@ func TestEmptyAnswerIsPaidForWhenTheNextTargetFails(t *testing.T) {
 		t.Errorf("record is %+v", r)
 	}
 }
+
+func TestTranslatedAnswersThatSaySomethingAreNotEmpty(t *testing.T) {
+	for _, module := range []string{"anthropic", "gemini"} {
+		for _, request := range []string{ask("m"), askStream("m")} {
+			a, b := testllm.New(t), testllm.New(t)
+			g := setup{
+				upstreams: []*providers.Upstream{load(t, "a", module, a.URL), load(t, "b", module, b.URL)},
+				aliases:   []alias{{name: "m", to: []string{"a/x", "b/x"}}},
+			}.start(t)
+			a.Script(testllm.Reply{Chunks: []string{foundText}})
+			wantText(t, g.chat(t, request), foundText)
+			wantCalls(t, b, 0)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/caddyllm/llmproxy/auth"
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
@@ -24,6 +25,10 @@ var (
 	errOrigin = &transform.Error{
 		Kind: transform.ErrPermission, Code: "origin_not_allowed", NoRetry: true,
 		Message: "This origin may not call without an API key: send one, or have the operator list the origin.",
+	}
+	errNoTokenKeys = &transform.Error{
+		Kind: transform.ErrOverloaded, Code: "authentication_unavailable", RetryAfter: 30 * time.Second,
+		Message: "This gateway cannot verify tokens at the moment: try again later.",
 	}
 	errModelNotAllowed = &transform.Error{
 		Kind: transform.ErrPermission, Code: "model_not_allowed", NoRetry: true, Param: "model",
@@ -125,6 +130,8 @@ func authError(err error) *transform.Error {
 		return errAmbiguousKey
 	case errors.Is(err, auth.ErrOrigin):
 		return errOrigin
+	case errors.Is(err, auth.ErrUnavailable):
+		return errNoTokenKeys
 	}
 	return errInvalidKey
 }

@@ -35,7 +35,7 @@ func explained(t *testing.T) (setup, *testllm.Server) {
 		},
 		aliases: []alias{{name: "m", to: []string{"a/model-a", "claude/claude-x"}, fallback: []string{"spare"}}, {name: "spare", to: []string{"c/model-c"}}},
 		keys: []auth.Key{
-			{ID: "app", Digest: auth.DigestOf(appKey)}, {ID: "narrow", Digest: auth.DigestOf("x"), Models: []string{"m"}},
+			{ID: "app", Digests: []auth.Digest{auth.DigestOf(appKey)}}, {ID: "narrow", Digests: []auth.Digest{auth.DigestOf("x")}, Rights: auth.Rights{Models: []string{"m"}}},
 		},
 	}, srv
 }

@@ -66,7 +66,7 @@ type gate struct {
 
 func (s setup) start(t testing.TB) *gate {
 	t.Helper()
-	who, err := auth.New(len(s.keys) == 0, s.keys, s.origins)
+	who, err := auth.New(auth.Settings{Anonymous: len(s.keys) == 0, Keys: s.keys, Origins: s.origins})
 	if err != nil {
 		t.Fatal(err)
 	}

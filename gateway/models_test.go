@@ -18,8 +18,8 @@ func listing(t *testing.T) *gate {
 	return setup{
 		upstreams: []*providers.Upstream{mock},
 		aliases:   []alias{{name: "smart", to: []string{"mock/echo"}}, {name: "team/*", to: []string{"mock/*"}}},
-		keys: []auth.Key{{ID: "app", Digest: auth.DigestOf(appKey)},
-			{ID: "narrow", Digest: auth.DigestOf(narrow), Models: []string{"smart", "mock/s*"}}},
+		keys: []auth.Key{{ID: "app", Digests: []auth.Digest{auth.DigestOf(appKey)}},
+			{ID: "narrow", Digests: []auth.Digest{auth.DigestOf(narrow)}, Rights: auth.Rights{Models: []string{"smart", "mock/s*"}}}},
 	}.start(t)
 }
 

@@ -115,6 +115,7 @@ func (p *translated) take(out []byte, e *sse.Event) ([]byte, transform.Sign, err
 			p.pins.pinPiece(jsonbytes.Value(d.Opaque.Data))
 		}
 		sign.Content = sign.Content || d.Content()
+		p.found.Content = p.found.Content || d.Says()
 		out = p.encoder.Append(out, d)
 	}
 	return out, sign, nil

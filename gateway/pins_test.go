@@ -106,7 +106,7 @@ func TestR15PinsAreOfOneCaller(t *testing.T) {
 	g := setup{
 		upstreams: []*providers.Upstream{load(t, "a", "openai", a.URL+"/v1"), load(t, "b", "openai", b.URL+"/v1")},
 		aliases:   []alias{{name: "m", to: []string{"a/o9", "b/o9"}, policy: new(routing.RoundRobin)}},
-		keys:      []auth.Key{{ID: "mine", Digest: auth.DigestOf("secret-1")}, {ID: "theirs", Digest: auth.DigestOf("secret-2")}},
+		keys:      []auth.Key{{ID: "mine", Digests: []auth.Digest{auth.DigestOf("secret-1")}}, {ID: "theirs", Digests: []auth.Digest{auth.DigestOf("secret-2")}}},
 	}.start(t)
 	g.do(t, http.MethodPost, responsesPath, `{"model":"m","input":"hi"}`, "Authorization", "Bearer secret-1")
 	g.do(t, http.MethodPost, responsesPath, `{"model":"m","input":"x","previous_response_id":"resp_1"}`, "Authorization", "Bearer secret-2")

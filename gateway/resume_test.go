@@ -209,7 +209,7 @@ func TestNobodyElseGetsAStream(t *testing.T) {
 	srv := testllm.New(t)
 	g := setup{
 		upstreams: []*providers.Upstream{load(t, "a", "openai", srv.URL+"/v1")},
-		keys:      []auth.Key{{ID: "app", Digest: auth.DigestOf(appKey)}, {ID: "narrow", Digest: auth.DigestOf(narrow)}},
+		keys:      []auth.Key{{ID: "app", Digests: []auth.Digest{auth.DigestOf(appKey)}}, {ID: "narrow", Digests: []auth.Digest{auth.DigestOf(narrow)}}},
 		change:    func(g *gateway.Gateway) { keeping(g); g.Surface.Anthropic, g.Surface.Gemini = true, true },
 	}.start(t)
 	mine, theirs := []string{"Authorization", "Bearer " + appKey}, []string{"Authorization", "Bearer " + narrow}

@@ -59,14 +59,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) bool {
 	if claimed.op == opNone {
 		return false
 	}
-	c := &call{g: g, w: w, r: r, claim: claimed}
-	c.record.Start = time.Now()
-	c.record.RequestID = newRequestID()
-	w.Header()["X-Request-Id"] = []string{c.record.RequestID}
-	if c.client.Format() == transform.Anthropic {
-		w.Header()["Request-Id"] = []string{c.record.RequestID}
-	}
-	g.allowOrigin(w, r)
+	c := newCall(g, w, r, claimed)
 	switch c.op {
 	case opLive, opReady:
 		g.serveHealth(w, r, c.op)
@@ -83,6 +76,19 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) bool {
 		c.serveMetered()
 	}
 	return true
+}
+
+// newCall begins a call: every answer has its id.
+func newCall(g *Gateway, w http.ResponseWriter, r *http.Request, claimed claim) *call {
+	c := &call{g: g, w: w, r: r, claim: claimed}
+	c.record.Start = time.Now()
+	c.record.RequestID = newRequestID()
+	w.Header()["X-Request-Id"] = []string{c.record.RequestID}
+	if c.client.Format() == transform.Anthropic {
+		w.Header()["Request-Id"] = []string{c.record.RequestID}
+	}
+	g.allowOrigin(w, r)
+	return c
 }
 
 // serveMetered serves a call that costs something: it is observed and settled
@@ -144,9 +150,17 @@ func (c *call) authenticate() error {
 	if err != nil {
 		return authError(err)
 	}
-	c.principal = principal
-	c.record.Principal = principal.ID
+	c.know(principal)
 	return nil
+}
+
+// know keeps who calls, if that is known.
+func (c *call) know(principal *auth.Principal) {
+	if principal == nil {
+		return
+	}
+	c.principal = principal
+	c.record.Principal, c.record.Group, c.record.Metadata = principal.ID, principal.Group, principal.Metadata
 }
 
 func (c *call) makePlan() error {

@@ -147,7 +147,9 @@ func (c *call) writeError(err error) {
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	switch status {
 	case http.StatusUnauthorized:
-		h["Www-Authenticate"] = []string{"Bearer"}
+		if h["Www-Authenticate"] == nil { // which another handler may have set
+			h["Www-Authenticate"] = []string{"Bearer"}
+		}
 	case http.StatusUnsupportedMediaType:
 		h["Accept-Encoding"] = []string{"identity, gzip, zstd"}
 	}

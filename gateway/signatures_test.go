@@ -43,7 +43,7 @@ func TestSignaturesComeBackForClientsThatDropThem(t *testing.T) {
 		srv := testllm.New(t)
 		g := setup{
 			upstreams: []*providers.Upstream{load(t, "p", module, srv.URL)},
-			keys:      []auth.Key{{ID: "app", Digest: auth.DigestOf(appKey)}, {ID: "other", Digest: auth.DigestOf(narrow)}},
+			keys:      []auth.Key{{ID: "app", Digests: []auth.Digest{auth.DigestOf(appKey)}}, {ID: "other", Digests: []auth.Digest{auth.DigestOf(narrow)}}},
 		}.start(t)
 		next := toolLoop(t, g, srv, model, stream, appKey)
 		srv.Script(testllm.Reply{})

@@ -9,6 +9,9 @@ type Record struct {
 	RequestID string
 	// Principal is the id of the key, or "anonymous"; empty if the caller was refused.
 	Principal string
+	// Group is the group of the key, and Metadata what the operator noted of it.
+	Group    string
+	Metadata map[string]string
 	// Operation is chat, embeddings, models or the like; resume if the call reads
 	// the stream of another one.
 	Operation string

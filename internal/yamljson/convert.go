@@ -92,6 +92,9 @@ func (c *converter) write(node *yaml.Node, pointer string, depth int) error {
 	case yaml.SequenceNode:
 		return c.writeSequence(node, pointer, depth)
 	}
+	if node.Kind == yaml.ScalarNode && node.Tag == "!!str" {
+		return c.writeValue(node.Value, pointer) // of which a file may have thousands
+	}
 	var value any
 	if err := node.Decode(&value); err != nil {
 		return c.fail(pointer, err)

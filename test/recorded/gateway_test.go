@@ -80,7 +80,7 @@ func openGate(t testing.TB, h http.Handler) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	who, err := auth.New(true, nil, nil)
+	who, err := auth.New(auth.Settings{Anonymous: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -157,7 +157,7 @@ func startGateway(t *testing.T, standIn string) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	who, err := auth.New(false, []auth.Key{{ID: "sdk", Digest: auth.DigestOf(clientKey)}}, nil)
+	who, err := auth.New(auth.Settings{Keys: []auth.Key{{ID: "sdk", Digests: []auth.Digest{auth.DigestOf(clientKey)}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
