@@ -58,14 +58,17 @@ func compare(dialect string, w wire, want, got norm) []verdict {
 }
 
 var (
-	aboutKeys   = regexp.MustCompile(`(?i)api.?key`)
-	aboutModels = regexp.MustCompile(`(?i)not.?found|does not exist|invalid model|no such model`)
-	aboutLength = regexp.MustCompile(`(?i)context|too long|exceeds the maximum`)
+	aboutKeys    = regexp.MustCompile(`(?i)api.?key`)
+	aboutModels  = regexp.MustCompile(`(?i)not.?found|does not exist|invalid model|no such model`)
+	aboutContent = regexp.MustCompile(`(?i)usage guidelines|content policy|safety`)
+	aboutLength  = regexp.MustCompile(`(?i)context|too long|exceeds the maximum`)
 )
 
 // statuses are those that a client of another format may be told for the provider's.
 func statuses(f *fault) []int {
 	switch s := f.status; {
+	case s == http.StatusForbidden && aboutContent.MatchString(f.message):
+		return []int{403, 400} // the request's fault
 	case s == http.StatusUnauthorized, s == http.StatusForbidden:
 		return []int{500, 502} // the gateway's own credential failed
 	case s == http.StatusBadRequest && aboutKeys.MatchString(f.message):

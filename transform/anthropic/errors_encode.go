@@ -56,6 +56,8 @@ func typeOf(e *transform.Error) string {
 		return "billing_error"
 	case status == http.StatusBadRequest && (e.Kind == transform.ErrQuota || e.Kind == transform.ErrNotFound):
 		return "invalid_request_error"
+	case status == http.StatusForbidden:
+		return "permission_error" // whatever it was that is not permitted
 	case status == statusOverloaded:
 		return "overloaded_error"
 	case int(e.Kind) < len(kindTypes):
