@@ -133,6 +133,7 @@ func build(parent caddy.Context, cfg *Config, shared *authority, logger *zap.Log
 	if err != nil {
 		return nil, &placedError{"/prices", fmt.Errorf("prices: %w", err)}
 	}
+	table.Consult(prices)
 	g.gateway = &gateway.Gateway{
 		Surface:    cfg.surface(),
 		Auth:       who.Authenticator,

@@ -18,6 +18,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/auth"
 	"github.com/caddyllm/llmproxy/cache"
+	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyllm/llmproxy/gateway"
 	"github.com/caddyllm/llmproxy/internal/testllm"
 	"github.com/caddyllm/llmproxy/providers"
@@ -43,6 +44,7 @@ type setup struct {
 	aliases   []alias
 	keys      []auth.Key
 	origins   []string
+	catalog   *catalog.Catalog
 	health    func(*providers.Upstream) *routing.Health
 	change    func(*gateway.Gateway)
 }
@@ -53,7 +55,9 @@ type alias struct {
 	to       []string
 	fallback []string
 	policy   routing.Policy
-	on       routing.Conditions // what the fallback is for; 0: the default
+	// fallbackOn is what the fallback is for; 0: the default.
+	fallbackOn routing.Conditions
+	on         routing.Conditions // what the fallback is for; 0: the default
 }
 
 // gate is a gateway behind a socket, and what its observer was told.
@@ -105,7 +109,7 @@ func (s setup) table(t testing.TB) *routing.Table {
 	t.Helper()
 	var routes []*routing.Route
 	for _, a := range s.aliases {
-		route := &routing.Route{Name: a.name, Policy: routing.First{}, Fallback: a.fallback, Retries: -1}
+		route := &routing.Route{Name: a.name, Policy: routing.First{}, Fallback: a.fallback, FallbackOn: a.fallbackOn, Retries: -1}
 		if a.policy != nil {
 			route.Policy = a.policy
 		}
@@ -124,6 +128,9 @@ func (s setup) table(t testing.TB) *routing.Table {
 	table, err := routing.NewTable(s.upstreams, routes, s.health)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s.catalog != nil {
+		table.Consult(s.catalog)
 	}
 	return table
 }

@@ -27,7 +27,7 @@ func (t *tries) forcible() *routing.Target {
 	for i := range t.plan.Obstructed {
 		found := &t.plan.Obstructed[i]
 		switch found.Obstacle {
-		case routing.Clear, routing.Open, routing.Keyless:
+		case routing.Clear, routing.Open, routing.Keyless, routing.TooSmall:
 			if t.plan.Begins(&found.Target) {
 				return &found.Target
 			}

@@ -141,10 +141,12 @@ const (
 	Limited
 	// Keyless: every key was refused.
 	Keyless
+	// TooSmall: the model's window does not hold the call.
+	TooSmall
 )
 
 var obstacleNames = [...]string{
-	Disabled: "disabled", Open: "open", Refusing: "refusing", Busy: "busy", Limited: "limited", Keyless: "keyless",
+	Disabled: "disabled", Open: "open", Refusing: "refusing", Busy: "busy", Limited: "limited", Keyless: "keyless", TooSmall: "too_small",
 }
 
 // String is the name of the obstacle, empty if there is none.

@@ -99,9 +99,12 @@ func (p *planner) follow(r *Route, star string, at int) {
 			}
 			target.State = p.health[target.Upstream].Model(target.Model)
 		}
+		if p.catalog != nil {
+			target.Known = p.catalog.Find(target.Upstream.Name, target.Upstream.Type(), target.Model)
+		}
 		targets = append(targets, target)
 	}
-	p.add(targets, r.Policy)
+	p.add(p.fitting(r, targets), r.Policy)
 	for _, name := range r.Fallback {
 		if !p.call.MayUse(name) {
 			continue
@@ -185,8 +188,11 @@ func (p *Plan) leads(from, to int, on Conditions) bool {
 }
 
 func (o Obstacle) condition() Conditions {
-	if o == Limited {
+	switch o {
+	case Limited:
 		return OnRateLimit
+	case TooSmall:
+		return OnContextLength
 	}
 	return OnError
 }

@@ -29,8 +29,10 @@ type Target struct {
 	Weight int
 	// Priority orders groups of targets: lower ones come first.
 	Priority int
-	// State is what is known of the target.
+	// State is how the target has fared.
 	State *State
+	// Known is what the catalogue says of the model; nil: nothing.
+	Known *catalog.Model
 	// Route is what the target was written for; nil: the client addressed it.
 	Route *Route
 	// hop is the place in the plan of the model that the target stands for.
@@ -118,6 +120,7 @@ type Table struct {
 	upstreams []*providers.Upstream // in config order
 	byName    map[string]*providers.Upstream
 	health    map[*providers.Upstream]*Health
+	catalog   *catalog.Catalog
 	aliases   map[string][]*Route
 	globs     []*Route // the most specific first
 }
@@ -160,6 +163,10 @@ func NewTable(upstreams []*providers.Upstream, routes []*Route, health func(*pro
 	}
 	return t, nil
 }
+
+// Consult has targets known by a catalogue from now on. It is called before the
+// table is in use.
+func (t *Table) Consult(c *catalog.Catalog) { t.catalog = c }
 
 // complete fills in what a route leaves out.
 func (t *Table) complete(r *Route) {
