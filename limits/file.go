@@ -44,38 +44,49 @@ type file struct {
 }
 
 // openFile opens or makes a file, and tells what it holds.
-func openFile(name string, restore func(Bucket, counter)) (f *file, err error) {
-	// A file that was damaged makes bbolt panic, and one that was cut makes it read beyond the end.
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			f, err = nil, fmt.Errorf("read the state file %s: it is damaged, remove or restore it: %v", name, p)
-		}
-	}()
-	db, err := bbolt.Open(name, 0o600, &bbolt.Options{Timeout: lockTime})
+func openFile(name string, restore func(Bucket, counter)) (*file, error) {
+	var db *bbolt.DB
+	err := guarded(func() (err error) {
+		db, err = bbolt.Open(name, 0o600, &bbolt.Options{Timeout: lockTime})
+		return err
+	})
 	if errors.Is(err, bberrors.ErrTimeout) {
 		return nil, fmt.Errorf("open the state file %s: another process has it open", name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the state file %s: %w", name, err)
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		table, err := tx.CreateBucketIfNotExists(boltBucket)
-		if err != nil {
-			return err
-		}
-		return table.ForEach(func(key, value []byte) error {
-			if c, ok := decodeCounter(value); ok && len(key) == len(Bucket{}) {
-				restore(Bucket(key), c)
-			}
-			return nil // what is unreadable is left alone
-		})
-	})
+	err = guarded(func() error { return db.Update(func(tx *bbolt.Tx) error { return readTable(tx, restore) }) })
 	if err != nil {
 		db.Close()
 		return nil, fmt.Errorf("read the state file %s: %w", name, err)
 	}
 	return &file{db: db}, nil
+}
+
+func readTable(tx *bbolt.Tx, restore func(Bucket, counter)) error {
+	table, err := tx.CreateBucketIfNotExists(boltBucket)
+	if err != nil {
+		return err
+	}
+	return table.ForEach(func(key, value []byte) error {
+		if c, ok := decodeCounter(value); ok && len(key) == len(Bucket{}) {
+			restore(Bucket(key), c)
+		}
+		return nil // what is unreadable is left alone
+	})
+}
+
+// guarded does something with a file that may be damaged, which makes bbolt panic, or cut
+// short, which makes it read beyond the end.
+func guarded(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it is damaged, remove or restore it: %v", p)
+		}
+	}()
+	return do()
 }
 
 // mark has a cell written soon. The caller holds the cell's lock.
@@ -114,24 +125,8 @@ func (f *file) flush() error {
 	if len(cells) == 0 {
 		return nil
 	}
-	err := f.db.Update(func(tx *bbolt.Tx) error {
-		table := tx.Bucket(boltBucket)
-		for _, c := range cells {
-			c.mu.Lock()
-			c.dirty = false
-			value := encodeCounter(&c.counter)
-			c.mu.Unlock()
-			var err error
-			if value == nil {
-				err = table.Delete(c.bucket[:])
-			} else {
-				err = table.Put(c.bucket[:], value)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+	err := guarded(func() error {
+		return f.db.Update(func(tx *bbolt.Tx) error { return writeTable(tx, cells) })
 	})
 	if err != nil {
 		for _, c := range cells {
@@ -144,6 +139,26 @@ func (f *file) flush() error {
 		}
 	}
 	return err
+}
+
+func writeTable(tx *bbolt.Tx, cells []*cell) error {
+	table := tx.Bucket(boltBucket)
+	for _, c := range cells {
+		c.mu.Lock()
+		c.dirty = false
+		value := encodeCounter(&c.counter)
+		c.mu.Unlock()
+		var err error
+		if value == nil {
+			err = table.Delete(c.bucket[:])
+		} else {
+			err = table.Put(c.bucket[:], value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // encodeCounter writes a counter; nil for one that has counted nothing.
@@ -216,5 +231,5 @@ func (m *Memory) restore(bucket Bucket, c counter) {
 	cell := m.newCell(&grant{bucket: bucket, span: c.span})
 	cell.counter, cell.kept = c, true
 	m.cells[bucket[0]%shards].all[bucket] = cell
-	m.stats.buckets.Add(1)
+	m.count.Add(1)
 }

@@ -2,6 +2,7 @@ package limits
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -112,11 +113,11 @@ func spendUntilKilled(name string) {
 	}
 	limit := &Limit{Name: "budget", Kind: Money, Amount: maxAmount, Window: PerMonth}
 	for n := 1; ; n++ {
-		d, err := m.Reserve(nil, NewID(), []Claim{claim("a", limit, 1)})
+		d, err := m.Reserve(context.Background(), NewID(), []Claim{claim("a", limit, 1)})
 		if err != nil || !d.Granted() {
 			os.Exit(1)
 		}
-		m.Settle(nil, d.Reservation, used(0, spent))
+		m.Settle(context.Background(), d.Reservation, used(0, spent))
 		fmt.Println(n, time.Now().UnixMicro())
 		time.Sleep(time.Millisecond)
 	}
@@ -184,7 +185,7 @@ func FuzzDecodeCounter(f *testing.F) {
 		m.restore(Bucket{1}, c)
 		m.file = nil
 		limit := &Limit{Kind: Money, Amount: 1000, Window: PerDay}
-		states, err := m.Peek(nil, []Claim{{Bucket: Bucket{1}, Limit: limit}})
+		states, err := m.Peek(t.Context(), []Claim{{Bucket: Bucket{1}, Limit: limit}})
 		if err != nil || states[0].Remaining < 0 || states[0].Remaining > 1000 || states[0].Reset < 0 {
 			t.Fatalf("%+v, %v", states, err)
 		}

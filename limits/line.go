@@ -21,7 +21,7 @@ type line struct {
 	count  int
 	front  *waiter
 	files  map[string]*queued
-	next   *queued // whose turn is next, in a ring
+	last   *queued // whose turn was last, in a ring
 }
 
 // queued are the waiters of one key, the oldest first.
@@ -147,11 +147,11 @@ func (w *waiter) signal() {
 
 // advance brings the next to the front if nobody is there.
 func (n *line) advance() {
-	if n.front != nil || n.next == nil {
+	if n.front != nil || n.last == nil {
 		return
 	}
-	n.front = n.next.first
-	n.next = n.next.next
+	n.last = n.last.next
+	n.front = n.last.first
 	n.front.signal()
 }
 
@@ -160,10 +160,10 @@ func (n *line) queue(w *waiter) {
 	if f == nil {
 		f = &queued{key: w.key}
 		n.files[w.key] = f
-		if n.next == nil {
-			f.prev, f.next, n.next = f, f, f
-		} else { // at the end of the ring, which is before the next
-			f.next, f.prev = n.next, n.next.prev
+		if n.last == nil {
+			f.prev, f.next, n.last = f, f, f
+		} else { // at the end of the ring: only the key that had the last turn comes after
+			f.next, f.prev = n.last, n.last.prev
 			f.prev.next, f.next.prev = f, f
 		}
 	}
@@ -203,11 +203,11 @@ func (n *line) unqueue(w *waiter) {
 	}
 	delete(n.files, f.key)
 	if f.next == f {
-		n.next = nil
+		n.last = nil
 		return
 	}
 	f.prev.next, f.next.prev = f.next, f.prev
-	if n.next == f {
-		n.next = f.next
+	if n.last == f {
+		n.last = f.prev
 	}
 }

@@ -20,7 +20,8 @@ type Memory struct {
 	most  int64
 	seed  maphash.Seed
 	seq   atomic.Uint64
-	stats counts
+	full  atomic.Int64 // calls refused for want of room
+	count atomic.Int64 // of buckets
 
 	cells [shards]cellShard
 	calls [shards]callShard
@@ -44,24 +45,10 @@ type cellShard struct {
 // callShard holds a part of the open reservations. Locks are taken in the order
 // callShard, cellShard, cell; of several cells in the order of their seq.
 type callShard struct {
-	mu  sync.Mutex
-	all map[string]*Reservation
-	_   [48]byte
-}
-
-// counts are the numbers behind Stats.
-type counts struct {
-	granted, refused, unavailable, settled, late, disbelieved, expired, degraded, lost atomic.Int64
-	buckets, open                                                                      atomic.Int64
-}
-
-func (c *counts) stats() Stats {
-	return Stats{
-		Granted: c.granted.Load(), Refused: c.refused.Load(), Unavailable: c.unavailable.Load(),
-		Settled: c.settled.Load(), Late: c.late.Load(), Disbelieved: c.disbelieved.Load(),
-		Expired: c.expired.Load(), Degraded: c.degraded.Load(), Lost: c.lost.Load(),
-		Buckets: c.buckets.Load(), Open: c.open.Load(),
-	}
+	mu   sync.Mutex
+	all  map[string]*Reservation
+	done Stats // of this part
+	_    [24]byte
 }
 
 // MemoryOptions are for [NewMemory].
@@ -128,11 +115,23 @@ func (m *Memory) Close() error {
 
 // Stats implements Store.
 func (m *Memory) Stats() Stats {
-	s := m.stats.stats()
-	if m.file != nil {
-		s.FileErrors = m.file.failed.Load()
+	sum := Stats{Buckets: m.count.Load(), Unavailable: m.full.Load()}
+	for i := range m.calls {
+		s := &m.calls[i]
+		s.mu.Lock()
+		sum.Granted += s.done.Granted
+		sum.Refused += s.done.Refused
+		sum.Settled += s.done.Settled
+		sum.Late += s.done.Late
+		sum.Disbelieved += s.done.Disbelieved
+		sum.Expired += s.done.Expired
+		sum.Open += int64(len(s.all))
+		s.mu.Unlock()
 	}
-	return s
+	if m.file != nil {
+		sum.FileErrors = m.file.failed.Load()
+	}
+	return sum
 }
 
 func (m *Memory) callsOf(id string) *callShard {
@@ -148,8 +147,8 @@ func (m *Memory) find(g *grant) error {
 	defer s.mu.Unlock()
 	c := s.all[g.bucket]
 	if c == nil {
-		if m.stats.buckets.Add(1) > m.most {
-			m.stats.buckets.Add(-1)
+		if m.count.Add(1) > m.most {
+			m.count.Add(-1)
 			return errFull
 		}
 		c = m.newCell(g)
@@ -239,7 +238,7 @@ func (m *Memory) collect() {
 			c.mu.Unlock()
 			if idle {
 				delete(s.all, bucket)
-				m.stats.buckets.Add(-1)
+				m.count.Add(-1)
 			}
 		}
 		s.mu.Unlock()
@@ -259,8 +258,7 @@ func (m *Memory) expire(s *callShard, r *Reservation) {
 		}
 	}
 	r.letGo()
-	m.stats.expired.Add(1)
-	m.stats.open.Add(-1)
+	s.done.Expired++
 }
 
 // touch has a cell written to the file, if it is kept there. The caller holds its lock.

@@ -24,19 +24,18 @@ func (m *Memory) Reserve(_ context.Context, id string, claims []Claim) (Decision
 	for i := range r.grants {
 		if err := m.find(&r.grants[i]); err != nil {
 			r.letGo()
-			m.stats.unavailable.Add(1)
+			m.full.Add(1)
 			return Decision{}, err
 		}
 	}
 	if !m.charge(r, claims, now) {
 		r.letGo()
-		m.stats.refused.Add(1)
+		s.done.Refused++
 		return Decision{States: r.states}, nil
 	}
 	r.deadline = now + m.ttl
 	s.all[id] = r
-	m.stats.granted.Add(1)
-	m.stats.open.Add(1)
+	s.done.Granted++
 	return Decision{Reservation: r, States: r.states}, nil
 }
 
@@ -65,62 +64,61 @@ func (m *Memory) charge(r *Reservation, claims []Claim, now int64) bool {
 
 // Settle implements Store.
 func (m *Memory) Settle(_ context.Context, r *Reservation, actual Actual) (Settlement, error) {
+	s := m.callsOf(r.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var done Settlement
-	end := m.finish(r, func(g *grant) int64 {
+	switch m.finish(s, r, func(g *grant) int64 {
 		final, disbelieved := g.settled(actual)
 		done.Disbelieved = done.Disbelieved || disbelieved
 		return final
-	})
-	switch end {
+	}) {
 	case ended:
-		done.Repeated = true
-		return done, nil
+		return Settlement{Repeated: true}, nil
 	case expired:
 		done.Late = true
-		m.stats.late.Add(1)
+		s.done.Late++
 	}
-	m.stats.settled.Add(1)
+	s.done.Settled++
 	if done.Disbelieved {
-		m.stats.disbelieved.Add(1)
+		s.done.Disbelieved++
 	}
 	return done, nil
 }
 
 // Release implements Store.
 func (m *Memory) Release(_ context.Context, r *Reservation, refund Refund) error {
-	m.finish(r, func(g *grant) int64 { return g.released(refund) })
-	return nil
-}
-
-// finish books the final charges of a reservation, once, and returns the stage that it was in.
-func (m *Memory) finish(r *Reservation, final func(*grant) int64) stage {
-	now := m.now()
 	s := m.callsOf(r.id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	m.finish(s, r, func(g *grant) int64 { return g.released(refund) })
+	return nil
+}
+
+// finish books the final charges of a reservation, once, and returns the stage that it was
+// in. The caller holds the lock of its shard.
+func (m *Memory) finish(s *callShard, r *Reservation, final func(*grant) int64) stage {
+	now := m.now()
 	if r.stage == open && now >= r.deadline {
 		m.expire(s, r)
 	}
 	was := r.stage
-	if was == ended {
+	switch was {
+	case ended:
 		return was
-	}
-	if was == expired {
+	case expired:
 		for i := range r.grants {
-			if m.find(&r.grants[i]) != nil {
-				continue // no room: what is left of it is not worth an error
-			}
+			_ = m.find(&r.grants[i]) // without room, what is left of it is not worth an error
 		}
-	} else {
+	default:
 		delete(s.all, r.id)
-		m.stats.open.Add(-1)
 	}
 	for i := range r.grants {
 		g := &r.grants[i]
+		n := final(g)
 		if g.cell == nil {
 			continue
 		}
-		n := final(g)
 		g.cell.mu.Lock()
 		g.cell.settle(g, n, now)
 		m.touch(g.cell)

@@ -12,10 +12,11 @@ import (
 
 // model is what the stores are to do, written as plainly as it can be.
 type model struct {
-	now  int64
-	used map[Bucket]map[int64]int64  // what was charged, by slot
-	held map[Bucket]map[string]int64 // until when
-	open map[string]*modelCall
+	now   int64
+	used  map[Bucket]map[int64]int64  // what was charged, by slot
+	held  map[Bucket]map[string]int64 // until when
+	spans map[Bucket]span
+	open  map[string]*modelCall
 }
 
 type modelCall struct {
@@ -27,7 +28,7 @@ type modelCall struct {
 }
 
 func newModel(now int64) *model {
-	return &model{now: now, used: map[Bucket]map[int64]int64{}, held: map[Bucket]map[string]int64{}, open: map[string]*modelCall{}}
+	return &model{now: now, used: map[Bucket]map[int64]int64{}, held: map[Bucket]map[string]int64{}, spans: map[Bucket]span{}, open: map[string]*modelCall{}}
 }
 
 func (m *model) sum(c *Claim, at int64) (n int64) {
@@ -124,12 +125,19 @@ func (m *model) reserve(id string, claims []Claim) (states []State, granted bool
 func (m *model) charge(c *Claim, n int64) (slot int64) {
 	slot = c.Limit.Window.span().slot(m.now)
 	if m.used[c.Bucket] == nil {
-		m.used[c.Bucket] = map[int64]int64{}
+		m.used[c.Bucket], m.spans[c.Bucket] = map[int64]int64{}, c.Limit.Window.span()
 	}
 	if n != 0 {
 		m.used[c.Bucket][slot] += n
 	}
 	return slot
+}
+
+// forget drops what counts no more, which nothing can ask for.
+func (m *model) forget() {
+	for b, parts := range m.used {
+		maps.DeleteFunc(parts, func(slot, _ int64) bool { return m.spans[b].end(slot) <= m.now })
+	}
 }
 
 func (m *model) finish(id string, final func(kind Kind, charged int64) int64) (late, repeated bool) {
@@ -190,6 +198,9 @@ func schedule(t *testing.T, h *harness, subject string, rnd *rand.Rand, steps in
 		}
 	}
 	for step := range steps {
+		if step%50 == 0 {
+			m.forget()
+		}
 		switch op := rnd.IntN(100); {
 		case op < 40:
 			var claims []Claim

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -20,6 +21,10 @@ import (
 // after a failure, and at once while the server is known to be away, each instance
 // holds callers to its own share of a limit, and budgets refuse with [ErrUnavailable].
 // It comes back by itself within two seconds.
+//
+// Counts live as long as the server keeps them: it should write them to disk (appendonly)
+// and not evict (maxmemory-policy noeviction). All keys carry one hash tag, so that in a
+// cluster they lie in one shard.
 //
 // A user of the server needs no more than
 //
@@ -52,8 +57,10 @@ type RedisOptions struct {
 	// Cluster looks for a cluster behind the URL; its user needs +cluster|slots or +cluster|shards too.
 	Cluster bool
 
-	clock string // of tests: how scripts read the time
-	now   func() int64
+	// Of tests: how scripts read the time, the clock of this instance, what a step may take.
+	clock    string
+	now      func() int64
+	patience time.Duration
 }
 
 const (
@@ -84,6 +91,9 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	}
 	if o.clock == "" {
 		o.clock = serverTime
+	}
+	if o.patience == 0 {
+		o.patience = callTime
 	}
 	o.Instances, o.TTL = max(o.Instances, 1), ttlOr(o.TTL)
 	local, err := NewMemory(MemoryOptions{TTL: o.TTL, now: o.now})
@@ -119,11 +129,20 @@ func (s *Redis) Close() error {
 	return nil
 }
 
-// Stats implements Store.
+// counts are the numbers behind Stats.
+type counts struct {
+	granted, refused, unavailable, settled, late, disbelieved, degraded, lost atomic.Int64
+}
+
+// Stats implements Store. Expired, Buckets and Open are those of this instance alone.
 func (s *Redis) Stats() Stats {
-	all := s.stats.stats()
-	all.Open, all.Buckets = s.local.Stats().Open, s.local.Stats().Buckets
-	return all
+	local, c := s.local.Stats(), &s.stats
+	return Stats{
+		Granted: c.granted.Load(), Refused: c.refused.Load(), Unavailable: c.unavailable.Load(),
+		Settled: c.settled.Load(), Late: c.late.Load(), Disbelieved: c.disbelieved.Load(),
+		Degraded: c.degraded.Load(), Lost: c.lost.Load(),
+		Expired: local.Expired, Buckets: local.Buckets, Open: local.Open,
+	}
 }
 
 // Degraded tells whether the server is away.
@@ -138,7 +157,7 @@ func (s *Redis) call(ctx context.Context, run *script, keys, args []string) (out
 		return nil, false, errAway
 	}
 	// A client that leaves must not leave doubt behind: the step is short.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.patience)
 	defer cancel()
 	client := s.link.get(ctx)
 	if client == nil {

@@ -121,7 +121,7 @@ func (s *Redis) Settle(ctx context.Context, r *Reservation, actual Actual) (Sett
 	if r.local != nil {
 		done, _ = s.local.Settle(ctx, r.local, actual)
 	}
-	if r.local == nil || r.uncertain {
+	if len(r.grants) > 0 && (r.local == nil || r.uncertain) {
 		said := s.tell(ctx, s.ending(r, func(g *grant) int64 {
 			final, disbelieved := g.settled(actual)
 			done.Disbelieved = done.Disbelieved || disbelieved
@@ -163,7 +163,7 @@ func (s *Redis) Release(ctx context.Context, r *Reservation, refund Refund) erro
 	if r.local != nil {
 		s.local.Release(ctx, r.local, refund)
 	}
-	if r.local == nil || r.uncertain {
+	if len(r.grants) > 0 && (r.local == nil || r.uncertain) {
 		s.tell(ctx, s.ending(r, func(g *grant) int64 {
 			kept := refund == RefundNone || refund == RefundTokens && g.kind == Requests
 			return g.unheard(r, g.released(refund), kept)

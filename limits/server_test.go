@@ -117,7 +117,7 @@ func (s *redisServer) admin(t testing.TB) rueidis.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.ForceSingleClient, o.DisableCache = true, true
+	o.ForceSingleClient, o.DisableCache, o.DisableRetry = true, true, true
 	c, err := rueidis.NewClient(o)
 	if err != nil {
 		t.Fatal(err)
@@ -134,6 +134,9 @@ func do(t testing.TB, c rueidis.Client, words ...string) rueidis.RedisResult {
 	}
 	return r
 }
+
+// patient is what a step may take where the test is not about that.
+const patient = 10 * time.Second
 
 var prefixes atomic.Int64
 

@@ -167,12 +167,15 @@ type Stats struct {
 	Buckets, Open int64
 }
 
+// maxID bounds ids of reservations.
+const maxID = 256
+
 // maxClaims bounds the limits that one call may meet.
 const maxClaims = 32
 
 func check(id string, claims []Claim) error {
-	if id == "" || len(id) > 128 {
-		return errors.New("limits: a reservation's id has 1 to 128 bytes")
+	if id == "" || len(id) > maxID {
+		return fmt.Errorf("limits: a reservation's id has 1 to %d bytes", maxID)
 	}
 	if len(claims) > maxClaims {
 		return fmt.Errorf("limits: %d limits for one call, at most %d are possible", len(claims), maxClaims)
