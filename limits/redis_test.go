@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,33 +52,45 @@ func TestL01TwoInstancesAdmitExactlyTheLimit(t *testing.T) {
 	})
 }
 
-// away is a call while the server is away: no slower than allowed, and by the limits' policies.
-func away(t *testing.T, s *Redis, within time.Duration) {
+// away makes calls while the server is away, which go by the limits' policies, and
+// returns what each step took.
+func away(t *testing.T, s *Redis, times int) (took []time.Duration) {
 	t.Helper()
-	start := time.Now()
-	d, err := s.Reserve(t.Context(), NewID(), []Claim{claim(NewID(), rpm, 1), claim(NewID(), conc, 1)})
-	if err != nil || !d.Granted() || !d.Degraded {
-		t.Fatalf("rates are not held locally: %+v, %v", d, err)
+	step := func(do func()) {
+		start := time.Now()
+		do()
+		took = append(took, time.Since(start))
 	}
-	if took := time.Since(start); took > within {
-		t.Errorf("reserving took %v", took)
+	for range times {
+		var d Decision
+		var err error
+		step(func() {
+			d, err = s.Reserve(t.Context(), NewID(), []Claim{claim(NewID(), rpm, 1), claim(NewID(), conc, 1)})
+		})
+		if err != nil || !d.Granted() || !d.Degraded {
+			t.Fatalf("rates are not held locally: %+v, %v", d, err)
+		}
+		step(func() { settle(t, s, d.Reservation, used(1, 1)) })
+		step(func() {
+			_, err = s.Reserve(t.Context(), NewID(), []Claim{claim("a", rpm, 1), claim("a", budget, 1)})
+		})
+		if !errors.Is(err, ErrUnavailable) {
+			t.Fatalf("a budget is not refused: %v", err)
+		}
 	}
-	start = time.Now()
-	settle(t, s, d.Reservation, used(1, 1))
-	if took := time.Since(start); took > within {
-		t.Errorf("settling took %v", took)
-	}
-	start = time.Now()
-	if _, err = s.Reserve(t.Context(), NewID(), []Claim{claim("a", rpm, 1), claim("a", budget, 1)}); !errors.Is(err, ErrUnavailable) {
-		t.Fatalf("a budget is not refused: %v", err)
-	}
-	if took := time.Since(start); took > within {
-		t.Errorf("refusing took %v", took)
-	}
+	return took
 }
 
-// slack is for a machine that does more than this test.
-const slack = 60 * time.Millisecond
+// within holds steps to a time, but for those in which the machine did something else.
+func within(t *testing.T, took []time.Duration, most time.Duration) {
+	t.Helper()
+	slices.Sort(took)
+	late := len(took) - 1 - len(took)/5
+	t.Logf("%d steps: the median took %v, the longest %v", len(took), took[len(took)/2], took[len(took)-1])
+	if took[late] > most || took[len(took)-1] > most+500*time.Millisecond {
+		t.Errorf("steps took up to %v, want %v", took[late:], most)
+	}
+}
 
 // back waits until the server decides again, which must be soon.
 func back(t *testing.T, s *Redis) {
@@ -124,13 +137,9 @@ func TestL04RedisIsAway(t *testing.T) {
 			s := openRedis(t, RedisOptions{URL: server.url(), Prefix: newPrefix()})
 			back(t, s)
 			heal := test.harm(t, server)
-			for range maxFailures {
-				away(t, s, 60*time.Millisecond+slack)
-			}
+			within(t, away(t, s, maxFailures), 60*time.Millisecond)
 			eventually(t, time.Second, s.Degraded)
-			for range 20 {
-				away(t, s, slack/4) // nothing is asked any more
-			}
+			within(t, away(t, s, 50), time.Millisecond) // nothing is asked any more
 			heal()
 			back(t, s)
 			if s.Degraded() {
@@ -187,7 +196,7 @@ func TestServerThatIsNotThereAtTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	away(t, s, 60*time.Millisecond+slack)
+	within(t, away(t, s, 5), 60*time.Millisecond)
 	c := claim("a", rpm, 1)
 	for range 20 { // a third
 		granted(t, s, c)

@@ -223,6 +223,20 @@ func TestExpiredReservationChargesItsEstimateAndSettlesLate(t *testing.T) {
 	})
 }
 
+func TestLeaseEndsAtItsTime(t *testing.T) {
+	both(t, func(t *testing.T, h *harness) {
+		c := claim("a", conc, 1)
+		granted(t, h, c)
+		granted(t, h, c)
+		h.advance(LeaseTime - time.Microsecond)
+		refused(t, h, c)
+		h.advance(time.Microsecond)
+		granted(t, h, c)
+		granted(t, h, c)
+		refused(t, h, c)
+	})
+}
+
 func TestRenewKeepsWhatIsUnderWay(t *testing.T) {
 	both(t, func(t *testing.T, h *harness) {
 		c := claim("a", conc, 1)
