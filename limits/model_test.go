@@ -178,107 +178,127 @@ func (m *model) renew(id string) {
 	}
 }
 
-// schedule does random things to a store and the model, and compares.
-func schedule(t *testing.T, h *harness, subject string, rnd *rand.Rand, steps int) {
-	m := newModel(h.now())
-	limits := []*Limit{
-		{Name: "rps", Kind: Requests, Amount: 5, Window: PerSecond}, {Name: "rpm", Kind: Requests, Amount: 20, Window: PerMinute},
-		{Name: "tpm", Kind: Tokens, Amount: 500, Window: PerMinute}, {Name: "odd", Kind: Tokens, Amount: 900, Window: Window{Length: 7777 * time.Millisecond}},
-		{Name: "conc", Kind: Concurrency, Amount: 4}, {Name: "day", Kind: Money, Amount: 3000, Window: PerDay},
-		{Name: "week", Kind: Money, Amount: 9000, Window: PerWeek}, {Name: "month", Kind: Money, Amount: 20000, Window: PerMonth},
-		{Name: "rolling", Kind: Money, Amount: 2000, Window: Window{Length: 5 * time.Hour}},
-	}
-	steady := slices.Clone(limits)
-	calls := map[string]*Reservation{}
-	var ids []string
-	ctx := context.Background()
-	compare := func(step int, got, want any) {
-		if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w {
-			t.Fatalf("step %d at %v:\n got  %s\n want %s", step, time.UnixMicro(m.now).UTC(), g, w)
+// trial does random things to a store and the model, and compares.
+type trial struct {
+	*harness
+	t       *testing.T
+	m       *model
+	rnd     *rand.Rand
+	subject string
+	limits  []*Limit // as reloads change them
+	steady  []*Limit
+	calls   map[string]*Reservation
+	ids     []string
+	step    int
+}
+
+func (r *trial) run(steps int) {
+	for r.step = range steps {
+		if r.step%50 == 0 {
+			r.m.forget()
 		}
-	}
-	for step := range steps {
-		if step%50 == 0 {
-			m.forget()
-		}
-		switch op := rnd.IntN(100); {
+		switch op := r.rnd.IntN(100); {
 		case op < 40:
-			var claims []Claim
-			for _, i := range rnd.Perm(len(limits))[:1+rnd.IntN(5)] {
-				c := claim(fmt.Sprint(subject, rnd.IntN(2)), limits[i], int64(rnd.IntN(200)))
-				if limits[i].Kind == Requests {
-					c.Cost = int64(rnd.IntN(3))
-				}
-				c.Partial = rnd.IntN(8) == 0
-				claims = append(claims, c)
+			r.reserve()
+		case op < 70 && len(r.ids) > 0:
+			r.end()
+		case op < 75 && len(r.ids) > 0:
+			id := r.ids[r.rnd.IntN(len(r.ids))]
+			if err := r.Renew(context.Background(), []*Reservation{r.calls[id]}); err != nil {
+				r.t.Fatal(err)
 			}
-			id := subject + "/" + fmt.Sprint(step)
-			d, err := h.Reserve(ctx, id, claims)
-			if err != nil {
-				t.Fatal(err)
-			}
-			states, ok := m.reserve(id, claims)
-			compare(step, d.Granted(), ok)
-			compare(step, noPointers(d.States), noPointers(states))
-			if ok {
-				calls[id] = d.Reservation
-				ids = append(ids, id)
-			}
-		case op < 70 && len(ids) > 0:
-			i := rnd.IntN(len(ids))
-			id := ids[i]
-			stepFinish(t, h, m, rnd, calls[id], compare, step)
-			if rnd.IntN(4) != 0 { // else it will be ended again
-				ids = slices.Delete(ids, i, i+1)
-				delete(calls, id)
-				delete(m.open, id)
-			}
-		case op < 75 && len(ids) > 0:
-			id := ids[rnd.IntN(len(ids))]
-			if err := h.Renew(ctx, []*Reservation{calls[id]}); err != nil {
-				t.Fatal(err)
-			}
-			m.renew(id)
+			r.m.renew(id)
 		case op < 82:
-			c := claim(fmt.Sprint(subject, rnd.IntN(2)), limits[rnd.IntN(len(limits))], 0)
-			got, err := h.Peek(ctx, []Claim{c})
+			c := claim(fmt.Sprint(r.subject, r.rnd.IntN(2)), r.limits[r.rnd.IntN(len(r.limits))], 0)
+			got, err := r.Peek(context.Background(), []Claim{c})
 			if err != nil {
-				t.Fatal(err)
+				r.t.Fatal(err)
 			}
-			compare(step, noPointers(got), noPointers([]State{m.state(&c)}))
+			r.compare(noPointers(got), noPointers([]State{r.m.state(&c)}))
 		case op < 84: // a reload
-			i := rnd.IntN(len(limits))
-			changed := *limits[i]
-			changed.Amount = steady[i].Amount * int64(rnd.IntN(5)) / 2
-			limits[i] = &changed
+			i := r.rnd.IntN(len(r.limits))
+			changed := *r.limits[i]
+			changed.Amount = r.steady[i].Amount * int64(r.rnd.IntN(5)) / 2
+			r.limits[i] = &changed
 		default:
-			spans := []time.Duration{time.Microsecond, 10 * time.Millisecond, 300 * time.Millisecond, 2 * time.Second, 15 * time.Second, 3 * time.Minute, time.Hour}
-			if rnd.IntN(50) == 0 {
-				spans = []time.Duration{9 * time.Hour, 100 * time.Hour, 700 * time.Hour}
-			}
-			d := time.Duration(1 + rnd.Int64N(int64(spans[rnd.IntN(len(spans))]))).Truncate(time.Microsecond)
-			h.advance(d)
-			m.now += int64(d / time.Microsecond)
+			r.wait()
 		}
 	}
 }
 
-func stepFinish(t *testing.T, h *harness, m *model, rnd *rand.Rand, r *Reservation, compare func(int, any, any), step int) {
-	if rnd.IntN(4) == 0 {
-		refund := Refund(rnd.IntN(3))
-		release(t, h, r, refund)
-		m.finish(r.ID(), func(kind Kind, charged int64) int64 {
-			if refund == RefundAll || refund == RefundTokens && kind != Requests {
-				return 0
-			}
-			return charged
-		})
-		return
+func (r *trial) compare(got, want any) {
+	r.t.Helper()
+	if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w {
+		r.t.Fatalf("step %d at %v:\n got  %s\n want %s", r.step, time.UnixMicro(r.m.now).UTC(), g, w)
 	}
-	actual := used(int64(rnd.IntN(400))-20, int64(rnd.IntN(500))-20)
-	actual.TokensKnown, actual.MoneyKnown = rnd.IntN(5) != 0, rnd.IntN(5) != 0
-	done := settle(t, h, r, actual)
-	late, repeated := m.finish(r.ID(), func(kind Kind, charged int64) int64 {
+}
+
+func (r *trial) wait() {
+	spans := []time.Duration{time.Microsecond, 10 * time.Millisecond, 300 * time.Millisecond, 2 * time.Second, 15 * time.Second, 3 * time.Minute, time.Hour}
+	if r.rnd.IntN(50) == 0 {
+		spans = []time.Duration{9 * time.Hour, 100 * time.Hour, 700 * time.Hour}
+	}
+	d := time.Duration(1 + r.rnd.Int64N(int64(spans[r.rnd.IntN(len(spans))]))).Truncate(time.Microsecond)
+	r.advance(d)
+	r.m.now += int64(d / time.Microsecond)
+}
+
+func (r *trial) reserve() {
+	var claims []Claim
+	for _, i := range r.rnd.Perm(len(r.limits))[:1+r.rnd.IntN(5)] {
+		c := claim(fmt.Sprint(r.subject, r.rnd.IntN(2)), r.limits[i], int64(r.rnd.IntN(200)))
+		if r.limits[i].Kind == Requests {
+			c.Cost = int64(r.rnd.IntN(3))
+		}
+		c.Partial = r.rnd.IntN(8) == 0
+		claims = append(claims, c)
+	}
+	id := r.subject + "/" + fmt.Sprint(r.step)
+	d, err := r.Reserve(context.Background(), id, claims)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	states, ok := r.m.reserve(id, claims)
+	r.compare(d.Granted(), ok)
+	r.compare(noPointers(d.States), noPointers(states))
+	if ok {
+		r.calls[id] = d.Reservation
+		r.ids = append(r.ids, id)
+	}
+}
+
+// end settles or releases one of the calls, and now and then will do so again.
+func (r *trial) end() {
+	i := r.rnd.IntN(len(r.ids))
+	id := r.ids[i]
+	if r.rnd.IntN(4) == 0 {
+		r.release(id)
+	} else {
+		r.settle(id)
+	}
+	if r.rnd.IntN(4) != 0 {
+		r.ids = slices.Delete(r.ids, i, i+1)
+		delete(r.calls, id)
+		delete(r.m.open, id)
+	}
+}
+
+func (r *trial) release(id string) {
+	refund := Refund(r.rnd.IntN(3))
+	release(r.t, r, r.calls[id], refund)
+	r.m.finish(id, func(kind Kind, charged int64) int64 {
+		if refund == RefundAll || refund == RefundTokens && kind != Requests {
+			return 0
+		}
+		return charged
+	})
+}
+
+func (r *trial) settle(id string) {
+	actual := used(int64(r.rnd.IntN(400))-20, int64(r.rnd.IntN(500))-20)
+	actual.TokensKnown, actual.MoneyKnown = r.rnd.IntN(5) != 0, r.rnd.IntN(5) != 0
+	done := settle(r.t, r, r.calls[id], actual)
+	late, repeated := r.m.finish(id, func(kind Kind, charged int64) int64 {
 		switch {
 		case kind == Tokens && actual.TokensKnown && actual.Tokens >= 0:
 			return actual.Tokens
@@ -287,8 +307,8 @@ func stepFinish(t *testing.T, h *harness, m *model, rnd *rand.Rand, r *Reservati
 		}
 		return charged
 	})
-	compare(step, done.Repeated, repeated)
-	compare(step, done.Late, late)
+	r.compare(done.Repeated, repeated)
+	r.compare(done.Late, late)
 }
 
 func noPointers(states []State) []State {
@@ -299,6 +319,14 @@ func noPointers(states []State) []State {
 	return states
 }
 
+var manyLimits = []*Limit{
+	{Name: "rps", Kind: Requests, Amount: 5, Window: PerSecond}, {Name: "rpm", Kind: Requests, Amount: 20, Window: PerMinute},
+	{Name: "tpm", Kind: Tokens, Amount: 500, Window: PerMinute}, {Name: "odd", Kind: Tokens, Amount: 900, Window: Window{Length: 7777 * time.Millisecond}},
+	{Name: "conc", Kind: Concurrency, Amount: 4}, {Name: "day", Kind: Money, Amount: 3000, Window: PerDay},
+	{Name: "week", Kind: Money, Amount: 9000, Window: PerWeek}, {Name: "month", Kind: Money, Amount: 20000, Window: PerMonth},
+	{Name: "rolling", Kind: Money, Amount: 2000, Window: Window{Length: 5 * time.Hour}},
+}
+
 func TestStoresDoAsTheModel(t *testing.T) {
 	steps := 100_000
 	if !testing.Short() {
@@ -306,7 +334,11 @@ func TestStoresDoAsTheModel(t *testing.T) {
 	}
 	rounds := func(t *testing.T, h *harness) {
 		for seed := range uint64(10) {
-			schedule(t, h, fmt.Sprint(seed), rand.New(rand.NewPCG(seed, 7)), steps/10)
+			r := &trial{
+				harness: h, t: t, m: newModel(h.now()), rnd: rand.New(rand.NewPCG(seed, 7)), subject: fmt.Sprint(seed),
+				limits: slices.Clone(manyLimits), steady: manyLimits, calls: map[string]*Reservation{},
+			}
+			r.run(steps / 10)
 		}
 	}
 	t.Run("memory", func(t *testing.T) { rounds(t, clockedMemory(t)) })
