@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -347,14 +348,16 @@ func TestStoresDoAsTheModel(t *testing.T) {
 
 // clockedMemory is a memory whose clock the test sets, and that collects now and then.
 func clockedMemory(t testing.TB) *harness {
-	now, turns := time.Date(2027, 12, 31, 23, 58, 0, 0, time.UTC).UnixMicro(), 0
-	m, err := NewMemory(MemoryOptions{now: func() int64 { return now }})
+	var now atomic.Int64 // the store's own goroutine reads it too
+	now.Store(time.Date(2027, 12, 31, 23, 58, 0, 0, time.UTC).UnixMicro())
+	turns := 0
+	m, err := NewMemory(MemoryOptions{now: now.Load})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.Close() })
 	advance := func(d time.Duration) {
-		now += int64(d / time.Microsecond)
+		now.Add(int64(d / time.Microsecond))
 		if turns++; turns%10 == 0 {
 			m.collect()
 		}
