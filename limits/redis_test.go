@@ -172,7 +172,7 @@ func load(t *testing.T, s *redisServer) (heal func()) {
 
 func TestL04ScriptsThatRedisForgotAreLoadedAgain(t *testing.T) {
 	server := ownRedis(t)
-	s := openRedis(t, RedisOptions{URL: server.url(), Prefix: newPrefix()})
+	s := openRedis(t, RedisOptions{URL: server.url(), Prefix: newPrefix(), patience: patient})
 	admin := server.admin(t)
 	c := claim("a", rpm, 1)
 	for range 3 {
@@ -236,8 +236,10 @@ func TestPoliciesOfLimitsWhileRedisIsAway(t *testing.T) {
 // What ends while the server is away is told when it is back.
 func TestEndsAreToldLater(t *testing.T) {
 	server := ownRedis(t)
-	o := RedisOptions{URL: server.url(), Prefix: newPrefix()}
-	s, other := openRedis(t, o), openRedis(t, o)
+	o := RedisOptions{URL: server.url(), Prefix: newPrefix(), patience: time.Second}
+	s := openRedis(t, o)
+	o.patience = patient
+	other := openRedis(t, o)
 	tokens, place := claim("a", tpm, 100), claim("a", conc, 1)
 	a, b := granted(t, s, tokens, place), granted(t, s, tokens, place)
 	server.cmd.Process.Signal(syscall.SIGSTOP)
