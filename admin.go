@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -27,6 +28,8 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "/llm_proxy/status", Handler: caddy.AdminHandlerFunc(a.status)},
 		{Pattern: "/llm_proxy/explain", Handler: caddy.AdminHandlerFunc(a.explain)},
 		{Pattern: "/llm_proxy/keys", Handler: caddy.AdminHandlerFunc(a.keys)},
+		{Pattern: "/llm_proxy/models", Handler: caddy.AdminHandlerFunc(a.models)},
+		{Pattern: providersPath, Handler: caddy.AdminHandlerFunc(a.changeProvider)},
 	}
 }
 
@@ -44,17 +47,11 @@ type handlerStatus struct {
 	Models    []string         `json:"models"`
 }
 
-type providerStatus struct {
-	Name   string   `json:"name"`
-	Type   string   `json:"type"`
-	Models []string `json:"models,omitempty"`
-}
-
 // status looks the app up at each request: after a failed reload the admin
 // routes belong to a config that never came into use.
 func (*adminAPI) status(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet {
-		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s is not allowed here", r.Method)}
+	if err := onlyMethod(r, http.MethodGet); err != nil {
+		return err
 	}
 	report := statusReport{InFlight: inFlight.Load(), Handlers: []handlerStatus{}}
 	if app := active(); app != nil {
@@ -62,6 +59,14 @@ func (*adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(report)
+}
+
+// onlyMethod refuses every method but one.
+func onlyMethod(r *http.Request, method string) error {
+	if r.Method == method {
+		return nil
+	}
+	return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s is not allowed here, only %s", r.Method, method)}
 }
 
 func (a *App) status() []handlerStatus {
@@ -74,7 +79,7 @@ func (a *App) status() []handlerStatus {
 		}
 		status := handlerStatus{Server: h.serverName(), Models: g.gateway.Routes.Models()}
 		for _, u := range g.gateway.Routes.Upstreams() {
-			status.Providers = append(status.Providers, providerStatus{Name: u.Name, Type: u.Type(), Models: u.Base().Models})
+			status.Providers = append(status.Providers, providerStatusOf(u, g.gateway.Routes.Health(u), time.Now()))
 		}
 		g.release()
 		report = append(report, status)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddyllm/llmproxy/gateway"
 )
@@ -53,7 +54,8 @@ func (*adminAPI) explain(w http.ResponseWriter, r *http.Request) error {
 	for name, value := range ask.Header {
 		client.Header.Set(name, value)
 	}
-	explanation, err := explainAt(active(), &ask, client)
+	client.RemoteAddr = "127.0.0.1:0" // for matchers, which may ask
+	explanation, err := explainAt(active(), &ask, w, client)
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
 	}
@@ -65,7 +67,7 @@ func (*adminAPI) explain(w http.ResponseWriter, r *http.Request) error {
 }
 
 // explainAt asks the handlers in turn.
-func explainAt(app *App, ask *explainRequest, client *http.Request) (*gateway.Explanation, error) {
+func explainAt(app *App, ask *explainRequest, w http.ResponseWriter, client *http.Request) (*gateway.Explanation, error) {
 	if app == nil {
 		return nil, errors.New("no llm_proxy is in use")
 	}
@@ -77,7 +79,8 @@ func explainAt(app *App, ask *explainRequest, client *http.Request) (*gateway.Ex
 		if g == nil {
 			continue
 		}
-		explanation, err := g.gateway.Explain(client, ask.Key)
+		server, _ := h.ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+		explanation, err := g.gateway.Explain(caddyhttp.PrepareRequest(client, caddy.NewReplacer(), w, server), ask.Key)
 		g.release()
 		if err != nil || explanation.Claimed {
 			return explanation, err

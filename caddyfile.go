@@ -3,7 +3,6 @@ package llmproxy
 import (
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/directive"
 	"github.com/caddyllm/llmproxy/providers"
-	"github.com/caddyllm/llmproxy/routing"
 )
 
 func init() {
@@ -56,14 +54,36 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			header    <name> <value>
 //			models    <id or glob>...
 //			transport <module> { … }
+//			health {
+//				uri      <path>
+//				interval <duration>
+//				timeout  <duration>
+//				status   <code>|<class>xx
+//				method   <method>
+//				failures <n>
+//			}
 //		}
 //
 //		model <name or glob> [<provider>/<model>...] {
 //			to       <provider>/<model> [weight <n>] [priority <n>]
-//			policy   first|weighted|round_robin
+//			match    <matcher> <arguments...>
+//			match {
+//				<matcher> <arguments...>
+//			}
+//			policy   <policy> [<arguments...>]
 //			fallback <model>...
+//			fallback_on [error] [rate_limit] [timeout] [context_length] [content_filter]
 //			retries  <n>
+//			timeout {
+//				connect     <duration>
+//				first_token <duration>
+//				idle        <duration>
+//				total       <duration>
+//			}
 //			on_unsupported drop|error|skip
+//			on_ambiguous   failover_once|fail
+//			set      <path> <value>
+//			default  <path> <value>
 //		}
 //
 //		auth [anonymous] [caddy [<placeholder>]] {
@@ -97,6 +117,15 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			resumable     <duration>
 //		}
 //		retries  <n>
+//		breaker  off
+//		breaker {
+//			failures     <n>
+//			success_rate <percent>
+//			samples      <n>
+//			window       <duration>
+//			open         <duration>
+//			max_open     <duration>
+//		}
 //		max_body <size>
 //		media    fetch|refuse
 //		prices   <file>
@@ -159,14 +188,16 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 		return directive.One(d, &c.Prices)
 	case "media":
 		return readWord(d, &c.Media, mediaFetch, mediaRefuse)
-	case "breaker", "cache", "log_payloads":
+	case "breaker":
+		return c.readBreaker(d)
+	case "cache", "log_payloads":
 		var off string
 		if err := directive.One(d, &off); err != nil || off != "off" {
 			return d.Errf("%s can only be off in this version", name)
 		}
 		return nil
 	}
-	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, stream, retries, max_body, media and prices", name)
+	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, stream, retries, breaker, max_body, media and prices", name)
 }
 
 // readWord reads one of a few words.
@@ -224,94 +255,6 @@ func (c *Config) readProvider(d *caddyfile.Dispenser) error {
 	c.Providers[name] = caddyconfig.JSONModuleObject(provider, "provider", kind, nil)
 	c.ProviderOrder = append(c.ProviderOrder, name)
 	return nil
-}
-
-func (c *Config) readModel(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) == 0 {
-		return d.ArgErr()
-	}
-	name := args[0]
-	if c.Models[name] != nil {
-		return d.Errf("model %q is defined twice", name)
-	}
-	model := new(Model)
-	for _, target := range args[1:] {
-		if err := checkTarget(target); err != nil {
-			return d.Err(err.Error())
-		}
-		model.To = append(model.To, Target{Target: target})
-	}
-	block := directive.Block{Dispenser: d}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := model.readLine(&block); err != nil {
-			return err
-		}
-	}
-	if len(model.To) == 0 {
-		return d.Errf("model %q has no targets: write to <provider>/<model>", name)
-	}
-	if c.Models == nil {
-		c.Models = make(map[string]*Model)
-	}
-	c.Models[name] = model
-	return nil
-}
-
-func (m *Model) readLine(b *directive.Block) error {
-	name := b.Val()
-	if name == "to" {
-		return m.readTarget(b.Dispenser)
-	}
-	if err := b.Once(); err != nil {
-		return err
-	}
-	switch name {
-	case "policy":
-		var policy string
-		if err := directive.One(b.Dispenser, &policy); err != nil {
-			return err
-		}
-		if _, err := caddy.GetModule(routing.PolicyNamespace + "." + policy); err != nil {
-			return b.Errf("there is no selection policy %q", policy)
-		}
-		m.Policy = caddyconfig.JSON(map[string]string{"policy": policy}, nil)
-		return nil
-	case "fallback":
-		return directive.Some(b.Dispenser, (*[]string)(&m.Fallback))
-	case "on_unsupported":
-		return readWord(b.Dispenser, &m.OnUnsupported,
-			string(routing.DropUnsupported), string(routing.RefuseUnsupported), string(routing.SkipUnsupported))
-	case "retries":
-		return directive.Count(b.Dispenser, &m.Retries)
-	}
-	return b.Errf("unrecognized subdirective %q: a model takes to, policy, fallback, retries and on_unsupported", name)
-}
-
-// readTarget reads to <provider>/<model> [weight <n>] [priority <n>].
-func (m *Model) readTarget(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args)%2 != 1 {
-		return d.ArgErr()
-	}
-	target := Target{Target: args[0]}
-	if err := checkTarget(target.Target); err != nil {
-		return d.Err(err.Error())
-	}
-	into := map[string]*int{"weight": &target.Weight, "priority": &target.Priority}
-	for i := 1; i < len(args); i += 2 {
-		number := into[args[i]]
-		if number == nil || *number != 0 {
-			return d.Errf("unrecognized word %q: a target takes weight and priority, each once", args[i])
-		}
-		n, err := strconv.Atoi(args[i+1])
-		if err != nil || n < 1 || n > maxWeight {
-			return d.Errf("%s must be a whole number from 1 to %d, not %q", args[i], maxWeight, args[i+1])
-		}
-		*number = n
-	}
-	m.To = append(m.To, target)
-	return directive.NoBlock(d)
 }
 
 // UnmarshalCaddyfile reads the handler's block.

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddyllm/llmproxy/providers"
-	"github.com/caddyllm/llmproxy/routing"
 )
 
 // Config is what the global options, a site's block and a YAML file can all
@@ -44,8 +42,10 @@ type Config struct {
 	// name. Default: by name.
 	ProviderOrder []string `json:"provider_order,omitempty"`
 
-	// The models that clients ask for, by name or glob, and what is behind them.
-	Models map[string]*Model `json:"models,omitempty"`
+	// The models that clients ask for, by name or glob, and what is behind them. A
+	// list of several has one for each kind of request: the first whose match
+	// holds is taken.
+	Models map[string]Models `json:"models,omitempty"`
 
 	// Who may call. It must be said somewhere: open access is a choice.
 	Auth *Auth `json:"auth,omitempty"`
@@ -55,6 +55,9 @@ type Config struct {
 
 	// How many attempts may follow the first, fallbacks included. Default: 2.
 	Retries *int `json:"retries,omitempty"`
+
+	// When a target that keeps failing is left alone.
+	Breaker *Breaker `json:"breaker,omitempty"`
 
 	// The largest request, in bytes after decoding. Default: 33554432 (32 MiB).
 	MaxBody int64 `json:"max_body,omitempty"`
@@ -68,44 +71,6 @@ type Config struct {
 	// our own shape, the api.json of models.dev, or LiteLLM's
 	// model_prices_and_context_window.json. It is read when the config is loaded.
 	Prices string `json:"prices,omitempty"`
-}
-
-// Model is an alias: a name that clients ask for and the targets behind it.
-type Model struct {
-	// The targets, each <provider>/<model>. In a model whose name has a *, a *
-	// here stands for what that one matched.
-	To Targets `json:"to,omitempty"`
-
-	// How to choose among targets: a module of llm_proxy.selection_policies, or
-	// its name. Default: weighted if a target has a weight, otherwise first.
-	Policy json.RawMessage `json:"policy,omitempty" caddy:"namespace=llm_proxy.selection_policies inline_key=policy"`
-
-	// The models to try once every target is spent. The caller needs the right
-	// to each of them.
-	Fallback providers.Strings `json:"fallback,omitempty"`
-
-	// How many attempts may follow the first, fallbacks included. Default: the
-	// gateway's.
-	Retries *int `json:"retries,omitempty"`
-
-	// What becomes of a request that a target's API cannot carry whole: drop
-	// leaves out what it cannot, error refuses the request, skip goes on to the
-	// next target. What was left out is reported in the header X-Llm-Dropped.
-	// Default: what is advisory is left out; without media, tools, schemas and
-	// the like the request is refused.
-	OnUnsupported string `json:"on_unsupported,omitempty"`
-}
-
-// Target is one model of one provider.
-type Target struct {
-	// The target, as <provider>/<model>.
-	Target string `json:"target,omitempty"`
-
-	// How often it is chosen, relative to the others. Default: 1.
-	Weight int `json:"weight,omitempty"`
-
-	// Targets of a lower number are tried before those of a higher one. Default: 0.
-	Priority int `json:"priority,omitempty"`
 }
 
 // Auth says who may call: whoever a credential proves, then whom Caddy knows, then
@@ -260,31 +225,6 @@ const (
 
 const discoverEnv = "env"
 
-// Targets are one target or a list of them.
-type Targets []Target
-
-// UnmarshalJSON reads a list, or one target alone.
-func (t *Targets) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '[' {
-		return decodeStrictly(data, (*[]Target)(t))
-	}
-	var one Target
-	if err := decodeStrictly(data, &one); err != nil {
-		return err
-	}
-	*t = Targets{one}
-	return nil
-}
-
-// UnmarshalJSON reads a target, which may be a string.
-func (t *Target) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '"' {
-		return json.Unmarshal(data, &t.Target)
-	}
-	type plain Target // without this method
-	return decodeStrictly(data, (*plain)(t))
-}
-
 // decodeStrictly refuses members that nobody knows.
 func decodeStrictly(data []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -328,6 +268,9 @@ func (c *Config) check() error {
 	if c.Retries != nil && *c.Retries < 0 {
 		return &placedError{"/retries", errors.New("retries must not be negative")}
 	}
+	if err := c.Breaker.check(); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		if err := c.Models[name].check("/models/" + escapePointer(name)); err != nil {
 			return fmt.Errorf("model %q: %w", name, err)
@@ -359,46 +302,6 @@ func (s *Stream) check() error {
 	return nil
 }
 
-// check says at which pointer the mistake stands.
-func (m *Model) check(pointer string) error {
-	if m == nil {
-		return &placedError{pointer, errors.New("is null")}
-	}
-	if m.Retries != nil && *m.Retries < 0 {
-		return &placedError{pointer + "/retries", errors.New("retries must not be negative")}
-	}
-	switch routing.OnUnsupported(m.OnUnsupported) {
-	case "", routing.DropUnsupported, routing.RefuseUnsupported, routing.SkipUnsupported:
-	default:
-		return &placedError{pointer + "/on_unsupported", fmt.Errorf("on_unsupported must be drop, error or skip, not %q", m.OnUnsupported)}
-	}
-	if len(m.To) == 0 {
-		return &placedError{pointer, errors.New("has no targets: write to <provider>/<model>")}
-	}
-	for i, t := range m.To {
-		place := fmt.Sprintf("%s/to/%d", pointer, i)
-		if err := checkTarget(t.Target); err != nil {
-			return &placedError{place, err}
-		}
-		if t.Weight < 0 || t.Weight > maxWeight {
-			return &placedError{place, fmt.Errorf("the weight of %q must be from 1 to %d", t.Target, maxWeight)}
-		}
-	}
-	return nil
-}
-
-// maxWeight keeps the sum of weights far from where it overflows.
-const maxWeight = 1_000_000
-
-// checkTarget sees to the form of a target. Whether there is such a provider is
-// known only when all places have spoken.
-func checkTarget(target string) error {
-	if provider, model, _ := strings.Cut(target, "/"); provider == "" || model == "" {
-		return fmt.Errorf("target %q must be <provider>/<model>", target)
-	}
-	return nil
-}
-
 // merge puts inner over outer. Neither is changed.
 func merge(outer, inner *Config) (*Config, error) {
 	merged := *outer
@@ -413,14 +316,14 @@ func merge(outer, inner *Config) (*Config, error) {
 		}
 		merged.Providers[name] = raw
 	}
-	for name, model := range inner.Models {
+	for name, models := range inner.Models {
 		if merged.Models[name] != nil {
 			return nil, fmt.Errorf("model %q is defined twice", name)
 		}
 		if merged.Models == nil {
-			merged.Models = make(map[string]*Model)
+			merged.Models = make(map[string]Models)
 		}
-		merged.Models[name] = model
+		merged.Models[name] = models
 	}
 	merged.ProviderOrder = slices.Concat(outer.order(), inner.order())
 	merged.Discover = slices.Concat(outer.Discover, inner.Discover)
@@ -435,6 +338,9 @@ func merge(outer, inner *Config) (*Config, error) {
 	}
 	if inner.Retries != nil {
 		merged.Retries = inner.Retries
+	}
+	if inner.Breaker != nil {
+		merged.Breaker = inner.Breaker
 	}
 	if inner.Media != "" {
 		merged.Media = inner.Media

@@ -38,6 +38,7 @@ var exampleTests = map[string]func(*testing.T, *example){
 	"mount.Caddyfile":                testMount,
 	"rate-limit.Caddyfile":           testRateLimit,
 	"failover.Caddyfile":             testFailover,
+	"resilience.Caddyfile":           testResilience,
 	"keys.Caddyfile":                 testKeys,
 	"keys-file.Caddyfile":            testKeysFile,
 	"jwt.Caddyfile":                  testJWT,

@@ -16,7 +16,6 @@ import (
 	"github.com/caddyllm/llmproxy/cache"
 	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyllm/llmproxy/gateway"
-	"github.com/caddyllm/llmproxy/internal/glob"
 	"github.com/caddyllm/llmproxy/providers"
 	"github.com/caddyllm/llmproxy/routing"
 )
@@ -33,6 +32,8 @@ type generation struct {
 	users atomic.Int64
 	// shared are the keys of the state that outlives the config.
 	shared []any
+	// watched end the probes of providers.
+	watched []func()
 }
 
 // acquire takes part in a generation; false if it is over.
@@ -121,7 +122,7 @@ func build(parent caddy.Context, cfg *Config, shared *authority, logger *zap.Log
 	if err != nil {
 		return nil, err
 	}
-	routes, err := loadRoutes(ctx, cfg, upstreams)
+	routes, err := loadRoutes(ctx, cfg, upstreams, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func build(parent caddy.Context, cfg *Config, shared *authority, logger *zap.Log
 		Limits:     cfg.limits(),
 		Retries:    gateway.DefaultRetries,
 		Backoff:    gateway.DefaultBackoff,
-		Breaker:    routing.DefaultBreaker,
+		Breaker:    cfg.Breaker.policy(),
 		Stream:     cfg.stream(),
 		Streams:    openStreams,
 		Kept:       g.keptStreams(),
@@ -334,71 +335,4 @@ func cutInlineKey(raw json.RawMessage, inlineKey, otherwise string) (string, jso
 	}
 	rest, err := json.Marshal(members)
 	return name, rest, err
-}
-
-func loadRoutes(ctx caddy.Context, cfg *Config, upstreams []*providers.Upstream) ([]*routing.Route, error) {
-	routes := make([]*routing.Route, 0, len(cfg.Models))
-	for _, name := range slices.Sorted(maps.Keys(cfg.Models)) {
-		route, err := loadRoute(ctx, name, cfg.Models[name], upstreams)
-		if err != nil {
-			return nil, &placedError{"/models/" + escapePointer(name), fmt.Errorf("model %q: %w", name, err)}
-		}
-		routes = append(routes, route)
-	}
-	return routes, nil
-}
-
-func loadRoute(ctx caddy.Context, name string, model *Model, upstreams []*providers.Upstream) (*routing.Route, error) {
-	route := &routing.Route{Name: name, Fallback: model.Fallback, Retries: -1, OnUnsupported: routing.OnUnsupported(model.OnUnsupported)}
-	if model.Retries != nil {
-		route.Retries = *model.Retries
-	}
-	weighted := false
-	for _, to := range model.To {
-		target, err := routing.ParseTarget(upstreams, to.Target)
-		if err != nil {
-			return nil, err
-		}
-		if glob.IsPattern(target.Model) && !glob.IsPattern(name) {
-			return nil, fmt.Errorf("target %q has a * for which the model's name has none", to.Target)
-		}
-		weighted = weighted || to.Weight != 0
-		target.Weight, target.Priority = max(1, to.Weight), to.Priority
-		route.Targets = append(route.Targets, target)
-	}
-	var err error
-	route.Policy, err = loadPolicy(ctx, model.Policy, weighted)
-	return route, err
-}
-
-func loadPolicy(ctx caddy.Context, raw json.RawMessage, weighted bool) (routing.Policy, error) {
-	name := "first"
-	if weighted {
-		name = "weighted"
-	}
-	config := json.RawMessage(`{}`)
-	switch {
-	case raw == nil:
-	case raw[0] == '"':
-		if err := json.Unmarshal(raw, &name); err != nil {
-			return nil, err
-		}
-	default:
-		var err error
-		if name, config, err = cutInlineKey(raw, "policy", ""); err != nil {
-			return nil, fmt.Errorf("policy: %w", err)
-		}
-	}
-	if _, err := caddy.GetModule(routing.PolicyNamespace + "." + name); err != nil {
-		return nil, fmt.Errorf("there is no selection policy %q", name)
-	}
-	module, err := ctx.LoadModuleByID(routing.PolicyNamespace+"."+name, config)
-	if err != nil {
-		return nil, fmt.Errorf("policy %q: %w", name, err)
-	}
-	policy, ok := module.(routing.Policy)
-	if !ok {
-		return nil, fmt.Errorf("module %T is no selection policy", module)
-	}
-	return policy, nil
 }

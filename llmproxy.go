@@ -112,8 +112,11 @@ func (a *App) Validate() error {
 	return cfg.check()
 }
 
-// Start begins to watch the YAML files.
+// Start begins to watch the providers and the YAML files.
 func (a *App) Start() error {
+	for _, h := range a.list() {
+		h.current.Load().watch(h.logger)
+	}
 	a.watcher = startWatcher(a.reload)
 	return nil
 }
@@ -121,6 +124,9 @@ func (a *App) Start() error {
 // Stop ends the watching.
 func (a *App) Stop() error {
 	a.watcher.stop()
+	for _, h := range a.list() {
+		h.current.Load().unwatch()
+	}
 	return nil
 }
 
@@ -227,6 +233,7 @@ const lateness = 10 * time.Second
 func (h *Handler) Cleanup() error {
 	retire := func() {
 		if g := h.current.Swap(nil); g != nil {
+			g.unwatch()
 			g.release()
 		}
 	}
@@ -268,9 +275,11 @@ func (h *Handler) acquire() *generation {
 	}
 }
 
-// swap puts a new generation in the place of the current one.
+// swap puts a new generation in the place of the current one, while the app runs.
 func (h *Handler) swap(g *generation) {
+	g.watch(h.logger)
 	if old := h.current.Swap(g); old != nil {
+		old.unwatch()
 		old.release()
 	}
 }

@@ -35,8 +35,8 @@ func checkNode(node *yaml.Node, t reflect.Type, pointer string) error {
 		return checkMembers(node, t, pointer)
 	case node.Kind == yaml.MappingNode && t.Kind() == reflect.Map:
 		return checkNames(node, t, pointer)
-	case node.Kind == yaml.MappingNode && t == reflect.TypeFor[Targets]():
-		return checkMembers(node, t.Elem(), pointer)
+	case node.Kind == yaml.MappingNode && t == reflect.TypeFor[Targets](), node.Kind == yaml.MappingNode && t == reflect.TypeFor[Models]():
+		return checkNode(node, t.Elem(), pointer) // one alone
 	}
 	text, _, err := yamljson.Convert(node)
 	if err != nil {

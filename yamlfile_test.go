@@ -27,13 +27,30 @@ func TestYAMLSaysWhatTheCaddyfileSays(t *testing.T) {
 			transport http {
 				dial_timeout 2s
 			}
+			health {
+				uri /v1/models
+				interval 10s
+			}
 		}
 		model smart {
 			to claude/claude-sonnet-5 weight 3
 			to openai/gpt-6 weight 1 priority 2
 			policy round_robin
 			fallback fast
+			fallback_on error context_length
 			retries 0
+			timeout {
+				first_token 20s
+				total 2m
+			}
+			on_ambiguous fail
+			set temperature 0.5
+			default metadata.team {env.TEAM}
+		}
+		model fast {
+			match header X-Canary yes
+			to openai/gpt-7-mini
+			policy sticky header X-User
 		}
 		model fast openai/gpt-6-mini
 		model team-* openai/*
@@ -53,6 +70,10 @@ func TestYAMLSaysWhatTheCaddyfileSays(t *testing.T) {
 		}
 		retries 3
 		max_body 16MiB
+		breaker {
+			failures 3
+			open 2s
+		}
 	}`
 	const inYAML = `
 discover: env
@@ -66,13 +87,21 @@ providers:
     header: { X-Team: research }
     models: [claude-*, opus]
     transport: { protocol: http, dial_timeout: 2000000000 }
+    health: { uri: /v1/models, interval: 10000000000 }
 models:
   smart:
     to: [ {target: claude/claude-sonnet-5, weight: 3}, {target: openai/gpt-6, weight: 1, priority: 2} ]
     policy: { policy: round_robin }
     fallback: [fast]
+    fallback_on: [error, context_length]
     retries: 0
-  fast: { to: [ openai/gpt-6-mini ] }
+    timeout: { first_token: 20s, total: 2m }
+    on_ambiguous: fail
+    set: { temperature: 0.5 }
+    default: { metadata.team: "{env.TEAM}" }
+  fast:
+    - { match: [ { header: { X-Canary: [ "yes" ] } } ], to: openai/gpt-7-mini, policy: { policy: sticky, by: header, header: X-User } }
+    - { to: [ openai/gpt-6-mini ] }
   team-*: { to: [ {target: openai/*} ] }
 auth:
   anonymous: true
@@ -84,6 +113,7 @@ auth:
 stream: { heartbeat: 10s, on_disconnect: drain, drain: 30s, commit_early: 20s, resumable: 5m }
 retries: 3
 max_body: 16777216
+breaker: { failures: 3, open: 2s }
 `
 	var fromCaddyfile Config
 	if err := fromCaddyfile.UnmarshalCaddyfile(caddyfile.NewTestDispenser(inCaddyfile)); err != nil {
@@ -150,7 +180,7 @@ func TestYAMLValuesMayBeShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if to := file.Config.Models["b"].To; len(to) != 1 || to[0].Target != "mock/echo" {
+	if to := file.Config.Models["b"][0].To; len(to) != 1 || to[0].Target != "mock/echo" {
 		t.Errorf("b is %v", to)
 	}
 }

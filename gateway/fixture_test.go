@@ -58,6 +58,7 @@ type alias struct {
 	// fallbackOn is what the fallback is for; 0: the default.
 	fallbackOn routing.Conditions
 	on         routing.Conditions // what the fallback is for; 0: the default
+	edit       func(*routing.Route)
 }
 
 // gate is a gateway behind a socket, and what its observer was told.
@@ -122,6 +123,9 @@ func (s setup) table(t testing.TB) *routing.Table {
 				t.Fatal(err)
 			}
 			route.Targets = append(route.Targets, target)
+		}
+		if a.edit != nil {
+			a.edit(route)
 		}
 		routes = append(routes, route)
 	}

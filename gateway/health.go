@@ -1,23 +1,68 @@
 package gateway
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/caddyllm/llmproxy/routing"
 )
 
-// serveHealth answers load balancers: alive is whoever can answer, ready is
-// who has a provider to ask. It takes no credential and tells no secret.
-func (g *Gateway) serveHealth(w http.ResponseWriter, _ *http.Request, op operation) {
-	status, body := http.StatusOK, `{"status":"ok"}`
-	if op == opReady && (len(g.Routes.Upstreams()) == 0 || g.Streams.Refusing()) {
-		status, body = http.StatusServiceUnavailable, `{"status":"unavailable"}`
+// serveHealth answers load balancers. It takes no credential and tells no secret,
+// and no more of providers than whether there is one to ask.
+func (g *Gateway) serveHealth(w http.ResponseWriter, r *http.Request, op operation) {
+	status, body := http.StatusOK, []byte(`{"status":"ok"}`)
+	if op == opReady {
+		status, body = g.ready(r)
 	}
 	h := w.Header()
 	h["Content-Type"] = headerJSON
 	h["Cache-Control"] = []string{"no-store"}
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(body)) // nobody is left to tell
+	_, _ = w.Write(body) // nobody is left to tell
+}
+
+// readyAnswer is what GET /health/ready answers.
+type readyAnswer struct {
+	// Status is ok, unavailable or unknown.
+	Status string `json:"status"`
+	// Models says of each whether it is ready, whether a fallback is, or neither.
+	Models map[string]routing.Readiness `json:"models,omitempty"`
+}
+
+// ready tells whether some model can be asked now, while the process takes calls: the
+// outage of one provider must not empty a load balancer. With ?model= it is about that one alone.
+func (g *Gateway) ready(r *http.Request) (status int, body []byte) {
+	if g.Streams.Refusing() {
+		return http.StatusServiceUnavailable, []byte(`{"status":"unavailable"}`)
+	}
+	answer, now := readyAnswer{Status: "ok"}, time.Now()
+	status = http.StatusOK
+	if query := r.URL.Query(); query.Has("model") {
+		name := query.Get("model")
+		readiness, err := g.Routes.ModelReady(name, now)
+		switch {
+		case err != nil || !validModel(name):
+			status, answer.Status = http.StatusNotFound, "unknown"
+		case readiness == routing.Unavailable:
+			status, answer.Status = http.StatusServiceUnavailable, string(readiness)
+			fallthrough
+		default:
+			answer.Models = map[string]routing.Readiness{name: readiness}
+		}
+	} else {
+		var any bool
+		if answer.Models, any = g.Routes.Ready(now); !any {
+			status, answer.Status = http.StatusServiceUnavailable, string(routing.Unavailable)
+		}
+	}
+	body, err := json.Marshal(answer)
+	if err != nil { // of strings and a map of strings
+		return http.StatusInternalServerError, []byte(`{"status":"unknown"}`)
+	}
+	return status, body
 }
 
 // allowOrigin lets a listed page read answers.

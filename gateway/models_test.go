@@ -115,16 +115,3 @@ func TestMethodsAndPaths(t *testing.T) {
 	}
 	equal(t, "metered calls", len(g.settled), 0)
 }
-
-func TestHealthNeedsNoKeyAndTellsNoSecret(t *testing.T) {
-	g := listing(t)
-	for _, path := range []string{"/health/live", "/health/ready"} {
-		got := g.do(t, http.MethodGet, path, "")
-		equal(t, "status", got.status, http.StatusOK)
-		equal(t, "body", got.body, `{"status":"ok"}`)
-		equal(t, "caching", got.header.Get("Cache-Control"), "no-store")
-	}
-	empty := setup{}.start(t)
-	equal(t, "live", empty.do(t, http.MethodGet, "/health/live", "").status, http.StatusOK)
-	equal(t, "ready", empty.do(t, http.MethodGet, "/health/ready", "").status, http.StatusServiceUnavailable)
-}

@@ -8,9 +8,9 @@ import (
 )
 
 // force decides what to do when no target is available. One whose breaker is open,
-// or whose keys were all refused, may have recovered: it is asked once, the
-// soonest to be due first. Nothing is asked of one that refuses connections, that
-// wants time for itself or that the operator took out of use.
+// whose keys were all refused, or that a probe found down may have recovered: it is
+// asked once, the soonest to be due first. Nothing is asked of one that refuses
+// connections, that wants time for itself or that the operator took out of use.
 func (t *tries) force() bool {
 	target := t.forcible()
 	if target == nil {
@@ -27,7 +27,7 @@ func (t *tries) forcible() *routing.Target {
 	for i := range t.plan.Obstructed {
 		found := &t.plan.Obstructed[i]
 		switch found.Obstacle {
-		case routing.Clear, routing.Open, routing.Keyless, routing.TooSmall:
+		case routing.Clear, routing.Open, routing.Keyless, routing.TooSmall, routing.Down:
 			if t.plan.Begins(&found.Target) {
 				return &found.Target
 			}

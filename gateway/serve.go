@@ -142,7 +142,10 @@ func (c *call) prepare() error {
 	if err := c.resolveItems(); err != nil {
 		return err
 	}
-	return c.makePlan()
+	if err := c.makePlan(); err != nil {
+		return err
+	}
+	return c.override()
 }
 
 func (c *call) authenticate() error {

@@ -19,6 +19,14 @@ import (
 //		header    <name> <value>
 //		models    <id or glob>...
 //		transport <module> { … }
+//		health {
+//			uri      <path>
+//			interval <duration>
+//			timeout  <duration>
+//			status   <code>|<class>xx
+//			method   <method>
+//			failures <n>
+//		}
 //	}
 func (s *Settings) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return s.ReadBlock(d, nil) }
 
@@ -68,6 +76,8 @@ func (s *Settings) readOption(d *caddyfile.Dispenser, name string, more Options)
 		return directive.Some(d, (*[]string)(&s.Models))
 	case "transport":
 		return s.readTransport(d)
+	case "health":
+		return s.readHealth(d)
 	}
 	if read := more[name]; read != nil {
 		return read(d)
@@ -77,7 +87,7 @@ func (s *Settings) readOption(d *caddyfile.Dispenser, name string, more Options)
 		names = append(names, strings.TrimPrefix(option, Repeatable))
 	}
 	slices.Sort(names[4:])
-	return d.Errf("unrecognized subdirective %q: this provider takes %s and transport", name, strings.Join(names, ", "))
+	return d.Errf("unrecognized subdirective %q: this provider takes %s, transport and health", name, strings.Join(names, ", "))
 }
 
 func (s *Settings) readHeader(d *caddyfile.Dispenser) error {

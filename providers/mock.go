@@ -62,8 +62,8 @@ func (*Mock) CaddyModule() caddy.ModuleInfo {
 
 // Provision makes the provider its own transport.
 func (p *Mock) Provision(ctx caddy.Context) error {
-	if p.BaseURL != "" || len(p.APIKey) > 0 || p.TransportRaw != nil {
-		return fmt.Errorf("the mock provider takes no base_url, api_key or transport: it never leaves the process")
+	if p.BaseURL != "" || len(p.APIKey) > 0 || p.TransportRaw != nil || p.Health != nil {
+		return fmt.Errorf("the mock provider takes no base_url, api_key, transport or health: it never leaves the process")
 	}
 	p.transport = mockTransport{}
 	if err := p.Resolve(ctx, Defaults{BaseURL: "http://mock.invalid/v1", Keyless: true}); err != nil {

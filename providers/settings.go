@@ -39,6 +39,9 @@ type Settings struct {
 	// Default: http, with a dial timeout of 5s and up to 512 idle connections.
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 
+	// Whether and how to ask the provider if it is well. Default: it is not asked.
+	Health *Health `json:"health,omitempty"`
+
 	base      *url.URL
 	keys      []string
 	prints    []Fingerprint
@@ -107,6 +110,9 @@ func (s *Settings) Resolve(ctx caddy.Context, defaults Defaults) error {
 		return err
 	}
 	s.prints = fingerprints(s.keys)
+	if err := s.Health.check(); err != nil {
+		return err
+	}
 	if err := s.resolveHeader(repl); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type Health struct {
 	Budget RetryBudget
 
 	disabled atomic.Bool
+	probes   probing
 	nextKey  atomic.Uint32
 	mu       sync.Mutex
 	models   map[string]*State
@@ -65,8 +66,10 @@ func (h *Health) Disable(off bool) { h.disabled.Store(off) }
 // Disabled tells whether the provider is out of use.
 func (h *Health) Disabled() bool { return h.disabled.Load() }
 
-// Reset forgets what is held against the provider: open breakers, waits, refused keys.
+// Reset forgets what is held against the provider: open breakers, waits, refused
+// keys, and failed probes until the next one.
 func (h *Health) Reset() {
+	h.probes.reset()
 	h.mu.Lock()
 	h.refused = nil
 	states := slices.Collect(maps.Values(h.models))
@@ -85,6 +88,16 @@ func (h *Health) RefuseKey(key providers.Fingerprint, until time.Time) {
 		h.refused = make(map[providers.Fingerprint]time.Time)
 	}
 	h.refused[key] = until
+}
+
+// UsableKey is the index of the first key that is not refused, 0 if all are.
+func (h *Health) UsableKey(keys []providers.Fingerprint, now time.Time) int {
+	for i, key := range keys {
+		if h.keyRefused(key, now).IsZero() {
+			return i
+		}
+	}
+	return 0
 }
 
 // keyRefused is the time until which a key is not used, zero if it is.
@@ -143,10 +156,12 @@ const (
 	Keyless
 	// TooSmall: the model's window does not hold the call.
 	TooSmall
+	// Down: probes find that the provider is not well.
+	Down
 )
 
 var obstacleNames = [...]string{
-	Disabled: "disabled", Open: "open", Refusing: "refusing", Busy: "busy", Limited: "limited", Keyless: "keyless", TooSmall: "too_small",
+	Disabled: "disabled", Open: "open", Refusing: "refusing", Busy: "busy", Limited: "limited", Keyless: "keyless", TooSmall: "too_small", Down: "down",
 }
 
 // String is the name of the obstacle, empty if there is none.
@@ -165,8 +180,8 @@ type Availability struct {
 
 // Available looks without taking anything.
 func (s *State) Available(keys []providers.Fingerprint, now time.Time) Availability {
-	if s.health.Disabled() {
-		return Availability{Obstacle: Disabled}
+	if found := s.health.blocked(); found.Obstacle != Clear {
+		return found
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,6 +189,17 @@ func (s *State) Available(keys []providers.Fingerprint, now time.Time) Availabil
 		return found
 	}
 	return s.keysBlocked(keys, now)
+}
+
+// blocked is what stands against the provider, whatever the model and the key.
+func (h *Health) blocked() Availability {
+	if h.Disabled() {
+		return Availability{Obstacle: Disabled}
+	}
+	if until := h.probes.down(); !until.IsZero() {
+		return Availability{Down, until}
+	}
+	return Availability{}
 }
 
 // blocked is what stands against the target, whatever the key.
@@ -254,7 +280,7 @@ func (s *State) Begin(forced bool, now time.Time) (probe, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !forced {
-		if s.health.Disabled() || s.blocked(now).Obstacle != Clear {
+		if s.health.blocked().Obstacle != Clear || s.blocked(now).Obstacle != Clear {
 			return false, false
 		}
 		probe = s.circuit.open()

@@ -61,7 +61,9 @@ func (p *Sticky) Provision(caddy.Context) error {
 func (p *Sticky) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the policy's name
 	if d.NextArg() {
-		p.By = d.Val()
+		if p.By = d.Val(); p.By != byConversation && p.By != byUser && p.By != byHeader {
+			return d.Errf("policy sticky takes %s, %s or %s <name>, not %q", byConversation, byUser, byHeader, p.By)
+		}
 	}
 	if p.By == byHeader && !d.Args(&p.Header) {
 		return d.ArgErr()

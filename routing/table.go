@@ -70,6 +70,9 @@ type Route struct {
 	FailAmbiguous bool
 	// Timeouts replace the gateway's where they are not 0.
 	Timeouts Timeouts
+	// Overrides are made to requests that ask for the route, in the order of their
+	// paths, none of which leads into another.
+	Overrides []Override
 	// Budget bounds the retries; nil: the route gets one of its own.
 	Budget *RetryBudget
 }
@@ -123,6 +126,7 @@ type Table struct {
 	catalog   *catalog.Catalog
 	aliases   map[string][]*Route
 	globs     []*Route // the most specific first
+	routes    []*Route // in config order
 }
 
 // NewTable makes a table of providers, in the order in which bare model names
@@ -135,6 +139,7 @@ func NewTable(upstreams []*providers.Upstream, routes []*Route, health func(*pro
 		byName:    make(map[string]*providers.Upstream, len(upstreams)),
 		health:    make(map[*providers.Upstream]*Health, len(upstreams)),
 		aliases:   make(map[string][]*Route, len(routes)),
+		routes:    routes,
 	}
 	for _, u := range upstreams {
 		t.byName[u.Name] = u
@@ -191,7 +196,7 @@ func (t *Table) checkFallback(r *Route, path []string) error {
 	for _, name := range r.Fallback {
 		next := t.claiming(name)
 		if len(next) == 0 {
-			if _, err := t.direct(name); err != nil {
+			if _, _, err := t.find(name); err != nil {
 				return fmt.Errorf("model %q: fallback %q is neither a model of this config nor one that a provider serves", r.Name, name)
 			}
 		}
@@ -248,25 +253,34 @@ func (t *Table) route(name string, r *http.Request) (*Route, string) {
 	return nil, ""
 }
 
-// direct finds the provider of a name that no alias claims: the one that it is
-// addressed to, else the first that lists it, else the first that serves its family.
+// direct is the target of a name that no alias claims.
 func (t *Table) direct(name string) (Target, error) {
+	u, model, err := t.find(name)
+	if err != nil {
+		return Target{}, err
+	}
+	return t.target(u, model), nil
+}
+
+// find finds the provider of a name that no alias claims: the one that it is
+// addressed to, else the first that lists it, else the first that serves its family.
+func (t *Table) find(name string) (*providers.Upstream, string, error) {
 	if provider, model, ok := strings.Cut(name, "/"); ok && model != "" {
 		if u := t.byName[provider]; u != nil {
-			return t.target(u, model), nil
+			return u, model, nil
 		}
 	}
 	for _, u := range t.upstreams {
 		if glob.Any(u.Base().Models, name) {
-			return t.target(u, name), nil
+			return u, name, nil
 		}
 	}
 	for _, u := range t.upstreams {
 		if catalog.Serves(u.Type(), name) {
-			return t.target(u, name), nil
+			return u, name, nil
 		}
 	}
-	return Target{}, ErrUnknownModel
+	return nil, "", ErrUnknownModel
 }
 
 func (t *Table) target(u *providers.Upstream, model string) Target {
@@ -296,7 +310,7 @@ func (t *Table) Knows(name string, r *http.Request) bool {
 	if route, _ := t.route(name, r); route != nil {
 		return true
 	}
-	_, err := t.direct(name)
+	_, _, err := t.find(name)
 	return err == nil
 }
 
@@ -324,6 +338,9 @@ func (t *Table) Models() []string {
 
 // Upstreams lists the providers in config order.
 func (t *Table) Upstreams() []*providers.Upstream { return t.upstreams }
+
+// Routes lists the aliases and globs in config order.
+func (t *Table) Routes() []*Route { return t.routes }
 
 // Health is what is known of a provider of the table.
 func (t *Table) Health(u *providers.Upstream) *Health { return t.health[u] }

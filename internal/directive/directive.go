@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/dustin/go-humanize"
 )
@@ -63,6 +64,36 @@ func Count(d *caddyfile.Dispenser, into **int) error {
 		return d.Errf("%s must be a whole number from 0 on, not %q", name, text)
 	}
 	*into = &n
+	return nil
+}
+
+// Number reads a whole number from 1 on.
+func Number(d *caddyfile.Dispenser, into *int) error {
+	name := d.Val()
+	var text string
+	if err := One(d, &text); err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return d.Errf("%s must be a whole number from 1 on, not %q", name, text)
+	}
+	*into = n
+	return nil
+}
+
+// Duration reads a positive duration, such as 30s.
+func Duration(d *caddyfile.Dispenser, into *caddy.Duration) error {
+	name := d.Val()
+	var text string
+	if err := One(d, &text); err != nil {
+		return err
+	}
+	duration, err := caddy.ParseDuration(text)
+	if err != nil || duration <= 0 {
+		return d.Errf("%s must be a positive duration such as 30s, not %q", name, text)
+	}
+	*into = caddy.Duration(duration)
 	return nil
 }
 

@@ -1,0 +1,115 @@
+package routing
+
+import (
+	"encoding/hex"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/caddyllm/llmproxy/providers"
+)
+
+// Snapshot is what is known of a provider at one time. It holds no secret.
+type Snapshot struct {
+	// Availability is that of the provider itself: what stands against all of its models.
+	Availability
+	// Keys are in the order of the config.
+	Keys []KeySnapshot
+	// Models are those that calls have shown something of, by name.
+	Models []ModelSnapshot
+}
+
+// KeySnapshot is what is known of one key.
+type KeySnapshot struct {
+	// Fingerprint tells keys apart without showing them.
+	Fingerprint string
+	// Availability is Keyless or Limited with its end, or Clear.
+	Availability
+}
+
+// ModelSnapshot is what is known of one model of a provider.
+type ModelSnapshot struct {
+	Model string
+	Availability
+	InFlight int64
+	// Answer and Stream estimate how long an answer takes, and how long a stream
+	// takes to its first content; 0: nothing is known.
+	Answer, Stream time.Duration
+	// Limited are the keys that the provider wants left alone for this model.
+	Limited []KeySnapshot
+}
+
+// Snapshot looks without changing anything. keys are those of the provider's config.
+func (h *Health) Snapshot(keys []providers.Fingerprint, now time.Time) Snapshot {
+	s := Snapshot{Availability: h.available(keys, now)}
+	for _, key := range keys {
+		s.Keys = append(s.Keys, snapshotOf(key, h.keyAvailable(key, now)))
+	}
+	h.mu.Lock()
+	models := maps.Clone(h.models)
+	h.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(models)) {
+		s.Models = append(s.Models, models[name].snapshot(name, keys, now))
+	}
+	return s
+}
+
+func (s *State) snapshot(name string, keys []providers.Fingerprint, now time.Time) ModelSnapshot {
+	m := ModelSnapshot{Model: name, Availability: s.Available(keys, now), InFlight: s.InFlight()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.Answer, m.Stream = s.latency[0].known(now), s.latency[1].known(now)
+	for _, key := range keys {
+		if known := s.keys[key]; known != nil && known.wait.After(now) {
+			m.Limited = append(m.Limited, snapshotOf(key, Availability{Limited, known.wait}))
+		}
+	}
+	return m
+}
+
+func snapshotOf(key providers.Fingerprint, found Availability) KeySnapshot {
+	if key == (providers.Fingerprint{}) {
+		return KeySnapshot{Availability: found}
+	}
+	return KeySnapshot{hex.EncodeToString(key[:4]), found}
+}
+
+// available is what stands against the provider, whatever the model.
+func (h *Health) available(keys []providers.Fingerprint, now time.Time) Availability {
+	found := h.blocked()
+	for i, key := range keys {
+		if found.Obstacle != Clear && found.Obstacle != Keyless {
+			break
+		}
+		next := h.keyAvailable(key, now)
+		if next.Obstacle == Clear {
+			return next
+		}
+		if i == 0 || next.Until.Before(found.Until) {
+			found = next
+		}
+	}
+	return found
+}
+
+func (h *Health) keyAvailable(key providers.Fingerprint, now time.Time) Availability {
+	if until := h.keyRefused(key, now); !until.IsZero() {
+		return Availability{Keyless, until}
+	}
+	return Availability{}
+}
+
+// lookUp is the state of a model, nil if no call has shown anything of it.
+func (h *Health) lookUp(name string) *State {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.models[name]
+}
+
+// known is the estimate, 0 if nothing was measured.
+func (l *movingLatency) known(now time.Time) time.Duration {
+	if l.at.IsZero() {
+		return 0
+	}
+	return l.estimate(now)
+}
