@@ -10,6 +10,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddyllm/llmproxy/internal/testllm"
@@ -48,6 +50,12 @@ func TestReadmeConfigsAdapt(t *testing.T) {
 		}
 	}
 	for _, text := range fences(t, "yaml") {
+		if strings.HasPrefix(text, "prices:") { // a file of its own kind
+			if _, err := catalog.ParsePrices("prices.yaml", []byte(text)); err != nil {
+				t.Error(err)
+			}
+			continue
+		}
 		if _, _, err := caddyconfig.GetAdapter("llm_proxy").Adapt([]byte(text), nil); err != nil {
 			t.Errorf("%v in\n%s", err, text)
 		}
