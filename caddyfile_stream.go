@@ -32,9 +32,9 @@ func (s *Stream) readLine(d *caddyfile.Dispenser) error {
 	case "on_disconnect":
 		return s.readOnDisconnect(d)
 	case "commit_early":
-		return readDuration(d, &s.CommitEarly)
+		return directive.Duration(d, &s.CommitEarly)
 	case "resumable":
-		return readDuration(d, &s.Resumable)
+		return directive.Duration(d, &s.Resumable)
 	default:
 		return d.Errf("unrecognized subdirective %q: stream takes heartbeat, on_disconnect, commit_early and resumable", name)
 	}
@@ -75,20 +75,11 @@ func (s *Stream) readOnDisconnect(d *caddyfile.Dispenser) error {
 	return directive.NoBlock(d)
 }
 
-// readDuration reads a positive duration.
-func readDuration(d *caddyfile.Dispenser, into *caddy.Duration) error {
-	name := d.Val()
-	var text string
-	if err := directive.One(d, &text); err != nil {
-		return err
-	}
-	return parsePositive(d, name, text, into)
-}
-
+// parsePositive reads a positive duration that is one word of several.
 func parsePositive(d *caddyfile.Dispenser, name, text string, into *caddy.Duration) error {
 	value, err := caddy.ParseDuration(text)
 	if err != nil || value <= 0 {
-		return d.Errf("%s must be a positive duration such as 60s, not %q", name, text)
+		return d.Errf("%s must be a positive duration such as 30s, not %q", name, text)
 	}
 	*into = caddy.Duration(value)
 	return nil

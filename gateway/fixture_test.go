@@ -55,10 +55,8 @@ type alias struct {
 	to       []string
 	fallback []string
 	policy   routing.Policy
-	// fallbackOn is what the fallback is for; 0: the default.
-	fallbackOn routing.Conditions
-	on         routing.Conditions // what the fallback is for; 0: the default
-	edit       func(*routing.Route)
+	on       routing.Conditions // what the fallback is for; 0: the default
+	edit     func(*routing.Route)
 }
 
 // gate is a gateway behind a socket, and what its observer was told.
@@ -110,7 +108,7 @@ func (s setup) table(t testing.TB) *routing.Table {
 	t.Helper()
 	var routes []*routing.Route
 	for _, a := range s.aliases {
-		route := &routing.Route{Name: a.name, Policy: routing.First{}, Fallback: a.fallback, FallbackOn: a.fallbackOn, Retries: -1}
+		route := &routing.Route{Name: a.name, Policy: routing.First{}, Fallback: a.fallback, Retries: -1}
 		if a.policy != nil {
 			route.Policy = a.policy
 		}

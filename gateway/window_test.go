@@ -60,7 +60,7 @@ func TestTheProviderDecidesWhereEveryWindowIsTooSmall(t *testing.T) {
 }
 
 func TestLongPromptsGoToTheFallbackForThem(t *testing.T) {
-	to := alias{name: "m", to: []string{"a/small"}, fallback: []string{"b/large"}, fallbackOn: routing.OnContextLength}
+	to := alias{name: "m", to: []string{"a/small"}, fallback: []string{"b/large"}, on: routing.OnContextLength}
 	t.Run("as the catalogue knows", func(t *testing.T) {
 		g, a, b, _ := known(t, to)
 		equal(t, "status", g.chat(t, long("m")).status, 200)
