@@ -6,10 +6,10 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/usage"
 )
 
 // relayAnswer reads a whole JSON answer before any of it goes to the client, so
@@ -58,6 +58,7 @@ func (a *attempt) readWhole(ctx context.Context, response *http.Response, in *bu
 	}
 	var err error
 	if in.bytes, err = readAll(in.bytes, response.Body, limit); err != nil {
+		a.delivered = usage.EstimateBytes(len(in.bytes)) // which the provider has written, and will charge for
 		if errors.Is(err, errTooMuch) {
 			return failureOf(errAnswerTooLarge, ambiguous)
 		}
@@ -176,6 +177,7 @@ func contentType(same bool, h http.Header) []string {
 // commit sends the header of an answer. There is no way back from here.
 func (a *attempt) commit(status int, contentType []string, length int) {
 	a.committed = true
+	a.answered()
 	a.watch.commit()
 	h := a.w.Header()
 	h["Content-Type"] = contentType
@@ -184,7 +186,6 @@ func (a *attempt) commit(status int, contentType []string, length int) {
 	}
 	a.answerHeader()
 	a.record.Status = status
-	a.latency = time.Since(a.began)
 	a.record.FirstToken = sinceStart(&a.record)
 	a.w.WriteHeader(status)
 }

@@ -30,11 +30,10 @@ type attempt struct {
 	// last tells that no other target remains.
 	last     bool
 	timeouts routing.Timeouts
-	began    time.Time
-	// latency is to the first content of a stream, or to the end of another answer.
-	latency time.Duration
-	watch   *watchdog
-	cancel  context.CancelCauseFunc
+	// report is what the attempt shows of its target.
+	report routing.Report
+	watch  *watchdog
+	cancel context.CancelCauseFunc
 	// touched is set once the transport began to read the body: before that,
 	// nothing was sent that a provider could act on.
 	touched atomic.Bool
@@ -46,24 +45,35 @@ func (t *tries) attempt() *failure {
 	a := &attempt{
 		call: t.call, tries: t, target: target.Target, credential: target.Upstream.Base().Key(target.key),
 		fingerprint: target.Upstream.Base().Fingerprints()[target.key],
-		last:        t.last(), timeouts: t.timeouts(target.Target), began: time.Now(),
+		last:        t.last(), timeouts: t.timeouts(target.Target),
+		report: routing.Report{Probe: t.probe, Began: time.Now(), Stream: t.routing.stream},
 	}
 	// A panic, which goes on from here, says nothing of the target.
-	report := routing.Report{Probe: t.probe, Stream: a.routing.stream}
-	defer func() { target.State.End(&t.g.Breaker, report, time.Now()) }()
+	defer func() { target.State.End(&t.g.Breaker, a.report, time.Now()) }()
 	failed := a.run(t.deadline)
-	report.Latency = a.latency
-	report.Key = a.fingerprint
+	t.record.PossibleDuplicate = t.record.PossibleDuplicate || t.unsure && a.touched.Load()
 	switch {
 	case failed != nil:
-		report.Outcome, report.Wait = failed.outcome(), failed.err.RetryAfter
-		a.blameKey(failed, report.Key)
-	case a.record.Ending == usage.Complete:
-		report.Outcome = routing.Succeeded
+		a.report.Outcome, a.report.Wait = failed.outcome(), failed.err.RetryAfter
+		a.report.Key = a.fingerprint
+		a.blameKey(failed, a.fingerprint)
+	case a.record.Ending == usage.Complete && a.touched.Load(): // and not answered by ourselves
+		a.report.Outcome = routing.Succeeded
 	case a.record.Ending == usage.Broken:
-		report.Outcome = routing.Failed
+		a.report.Outcome = routing.Failed
 	}
 	return failed
+}
+
+// answered reports that an answer has begun.
+func (a *attempt) answered() {
+	a.settleBudget(true)
+	now := time.Now()
+	if a.op == opChat { // other answers come faster
+		a.report.Latency = now.Sub(a.report.Began)
+	}
+	a.target.State.Answered(&a.g.Breaker, a.report, now)
+	a.report.Answered = true
 }
 
 // How long a key is left alone after the provider refused it.

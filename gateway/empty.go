@@ -23,18 +23,13 @@ func (a *attempt) worthless(s transform.Summary) *failure {
 	}
 	switch s.Finish {
 	case transform.FinishUnknown, transform.FinishStop:
-		if a.g.RetryEmpty && a.mayRepeat() && a.tries.canFollow(routing.OnError) {
+		if a.g.RetryEmpty && a.tries.mayRepeat() && a.tries.canFollow(routing.OnError) {
 			return failureOf(errEmptyAnswer, ambiguous)
 		}
 	case transform.FinishContentFilter:
 		return a.blocked()
 	}
 	return nil
-}
-
-// mayRepeat tells whether what was paid for may be asked for once more.
-func (a *attempt) mayRepeat() bool {
-	return !a.record.PossibleDuplicate && (a.plan.Route == nil || !a.plan.Route.FailAmbiguous)
 }
 
 // blocked is the failure of an answer of which a provider's filter left nothing,

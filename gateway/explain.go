@@ -138,10 +138,14 @@ func (x *Explanation) describe(c *call) {
 		all := slices.Concat(x.Targets, x.Unavailable)
 		x.Pinned = all[0].Target
 	}
-	if t.fresh() < 0 {
-		if t.forcible() == nil {
-			x.Error = explainError(c, t.obstructed())
+	if t.fresh() >= 0 {
+		return
+	}
+	if target, waiting := t.forcible(); target == nil {
+		if waiting {
+			t.first = t.obstructed()
 		}
+		x.Error = explainError(c, t.failure())
 	}
 }
 

@@ -54,7 +54,8 @@ type alias struct {
 	name     string
 	to       []string
 	fallback []string
-	policy   routing.Policy
+	policy   routing.Policy // nil: first
+	budget   *routing.RetryBudget
 	on       routing.Conditions // what the fallback is for; 0: the default
 	edit     func(*routing.Route)
 }
@@ -69,22 +70,8 @@ type gate struct {
 
 func (s setup) start(t testing.TB) *gate {
 	t.Helper()
-	who, err := auth.New(auth.Settings{Anonymous: len(s.keys) == 0, Keys: s.keys, Origins: s.origins})
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := &witness{began: make(chan struct{}, 200), arrived: make(chan struct{}, 200)}
-	gw := &gateway.Gateway{
-		Surface: gateway.Surface{OpenAI: true, Health: true},
-		Auth:    who, Routes: s.table(t), Observer: seen,
-		Limits: gateway.DefaultLimits(), Retries: gateway.DefaultRetries,
-		Backoff: gateway.Backoff{Transient: time.Millisecond, Throttled: time.Millisecond, Most: time.Second}, Breaker: routing.DefaultBreaker,
-		Streams: new(gateway.Streams), RetryEmpty: true, Memory: signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour, nil)},
-		Pins: cache.NewShortLived[gateway.Pin](100, time.Hour, nil),
-	}
-	if s.change != nil {
-		s.change(gw)
-	}
+	seen := &witness{began: make(chan struct{}, 10_000), arrived: make(chan struct{}, 10_000)}
+	gw := s.gateway(t, seen)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !gw.ServeHTTP(w, r) {
 			http.Error(w, "the next handler", http.StatusTeapot)
@@ -104,11 +91,32 @@ func (s setup) start(t testing.TB) *gate {
 	return &gate{URL: srv.URL, witness: seen, client: &http.Client{Transport: transport}, handler: handler}
 }
 
+// gateway is one without a socket.
+func (s setup) gateway(t testing.TB, observer gateway.Observer) *gateway.Gateway {
+	t.Helper()
+	who, err := auth.New(auth.Settings{Anonymous: len(s.keys) == 0, Keys: s.keys, Origins: s.origins})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gw := &gateway.Gateway{
+		Surface: gateway.Surface{OpenAI: true, Health: true},
+		Auth:    who, Routes: s.table(t), Observer: observer,
+		Limits: gateway.DefaultLimits(), Retries: gateway.DefaultRetries,
+		Backoff: gateway.Backoff{Transient: time.Millisecond, Throttled: time.Millisecond, Most: time.Second}, Breaker: routing.DefaultBreaker,
+		Streams: new(gateway.Streams), RetryEmpty: true, Memory: signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour, nil)},
+		Pins: cache.NewShortLived[gateway.Pin](100, time.Hour, nil),
+	}
+	if s.change != nil {
+		s.change(gw)
+	}
+	return gw
+}
+
 func (s setup) table(t testing.TB) *routing.Table {
 	t.Helper()
 	var routes []*routing.Route
 	for _, a := range s.aliases {
-		route := &routing.Route{Name: a.name, Policy: routing.First{}, Fallback: a.fallback, Retries: -1}
+		route := &routing.Route{Name: a.name, Policy: routing.First{}, Fallback: a.fallback, Retries: -1, Budget: a.budget}
 		if a.policy != nil {
 			route.Policy = a.policy
 		}

@@ -59,7 +59,8 @@ func TestClientThatLeavesIsNotServedAnyFurther(t *testing.T) {
 			equal(t, "error", record.Error, "client_closed_request")
 			equal(t, "status", record.Status, test.status)
 			equal(t, "attempts", record.Attempts, 1)
-			if !record.Tokens.Estimated || record.Tokens.Input == 0 || (record.Tokens.Output > 0) != (test.begin != "") {
+			came := test.reply.Header != nil && record.Tokens.Output > 0 // some of an answer, which depends on the moment
+			if !record.Tokens.Estimated || record.Tokens.Input == 0 || (record.Tokens.Output > 0) != (test.begin != "") && !came {
 				t.Errorf("tokens are %+v", record.Tokens)
 			}
 			wantCalls(t, b, 0)

@@ -7,14 +7,15 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// force decides what to do when no target is available. One whose breaker is open,
-// whose keys were all refused, or that a probe found down may have recovered: it is
-// asked once, the soonest to be due first. Nothing is asked of one that refuses
-// connections, that wants time for itself or that the operator took out of use.
+// force decides what to do when no target is available that can take the request.
+// Nothing is asked of one that refuses connections, that wants time for itself or
+// that the operator took out of use.
 func (t *tries) force() bool {
-	target := t.forcible()
+	target, waiting := t.forcible()
 	if target == nil {
-		t.first = t.obstructed()
+		if waiting {
+			t.first = t.obstructed()
+		}
 		return false
 	}
 	t.targets = append(t.targets, tried{Target: target})
@@ -22,18 +23,23 @@ func (t *tries) force() bool {
 	return t.begin(len(t.targets) - 1)
 }
 
-// forcible is the target to ask although it is not available; nil: there is none.
-func (t *tries) forcible() *routing.Target {
+// forcible is the target to ask although it is not available: one whose breaker
+// is open, whose keys were all refused, or that a probe found down may have
+// recovered. It is asked once, the soonest to be due first. Where it is nil,
+// waiting tells whether any target may be there later.
+func (t *tries) forcible() (target *routing.Target, waiting bool) {
 	for i := range t.plan.Obstructed {
 		found := &t.plan.Obstructed[i]
+		if !t.follows(&tried{Target: &found.Target}) {
+			continue
+		}
 		switch found.Obstacle {
 		case routing.Clear, routing.Open, routing.Keyless, routing.TooSmall, routing.Down:
-			if t.plan.Begins(&found.Target) {
-				return &found.Target
-			}
+			return &found.Target, true
 		}
+		waiting = true
 	}
-	return nil
+	return nil, waiting
 }
 
 // obstructed is the answer while nothing is available.

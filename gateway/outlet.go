@@ -78,7 +78,7 @@ func (a *attempt) commitStream(contentType []string) {
 	a.committed = true
 	a.watch.commit()
 	a.record.Status = http.StatusOK
-	a.latency = time.Since(a.began)
+	a.answered()
 	a.record.FirstToken = sinceStart(&a.record)
 }
 

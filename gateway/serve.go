@@ -29,6 +29,8 @@ type call struct {
 	plan          *routing.Plan
 	// pinned is the key that the plan is bound to; nil: any will do.
 	pinned *providers.Fingerprint
+	// budgeted tells that the retry budget has granted the attempt.
+	budgeted bool
 	// wasted is what attempts consumed that came to nothing.
 	wasted usage.Tokens
 	// estimated guesses the tokens of the request; 0: nobody asked yet.

@@ -44,12 +44,12 @@ type tries struct {
 	first, latest *failure
 	// forced tells that a target is asked although it is not available.
 	forced bool
-	// budgeted tells that the retry budget has granted the attempt.
-	budgeted bool
 	// probe tells that the attempt shows whether the target has recovered.
 	probe bool
 	// unsure tells that some attempt may have been answered.
 	unsure bool
+	// soonest is when the first of the providers that asked for time takes calls again.
+	soonest time.Time
 }
 
 // tried is a target of the plan and what has become of it in this call.
@@ -61,13 +61,16 @@ type tried struct {
 	key  int
 	// again is when it may be asked again; zero: never.
 	again time.Time
+	// barred tells that it has become unavailable.
+	barred bool
 }
 
 // attemptAll tries targets until one commits an answer. The error is the first
 // that a provider gave: what came after it was makeshift.
 func (c *call) attemptAll() error {
 	t := c.newTries()
-	c.plan.Budget.Called(c.record.Start)
+	c.plan.Budget.Called(time.Now())
+	defer t.settleBudget(true) // what was granted and not used, also after a panic
 	for t.next() {
 		failed := t.attempt()
 		t.settleBudget(failed == nil)
@@ -101,7 +104,7 @@ func (t *tries) next() bool {
 	for {
 		at, wait := t.choose()
 		if at < 0 {
-			return t.latest == nil && t.force()
+			return (t.latest == nil || t.latest.verdict == skipped) && t.force()
 		}
 		if t.latest != nil && !t.granted() {
 			return false
@@ -110,7 +113,6 @@ func (t *tries) next() bool {
 			return false
 		}
 		if t.begin(at) {
-			t.record.PossibleDuplicate = t.unsure
 			return true
 		}
 	}
@@ -121,12 +123,17 @@ func (t *tries) mayGoOn() bool {
 	if t.committed || t.forced || t.record.Attempts >= t.most || t.gone() || !time.Now().Before(t.deadline) {
 		return false
 	}
-	if t.latest.verdict != ambiguous {
-		return true
-	}
-	// What may have been answered is sent once more at most.
+	return t.latest.verdict != ambiguous || t.mayResend()
+}
+
+// mayResend tells whether what may have been answered can be sent again: once at most.
+func (t *tries) mayResend() bool {
 	return !t.record.PossibleDuplicate && (t.plan.Route == nil || !t.plan.Route.FailAmbiguous)
 }
+
+// mayRepeat tells whether what the present attempt may have cost can be asked for
+// once more.
+func (t *tries) mayRepeat() bool { return !t.unsure && t.mayResend() }
 
 // choose finds the target to try: the same with another key, then those that were
 // not tried, then the one that may be tried again the soonest, after a wait.
@@ -186,7 +193,7 @@ func (t *tries) isDuplicate(at int) bool {
 
 func (t *tries) hasOtherKey() bool {
 	target := &t.targets[t.at]
-	return t.pinned == nil && target.State.Key(target.Upstream.Base().Fingerprints(), target.keys, routing.Need{}, time.Now()) >= 0
+	return t.pinned == nil && !target.barred && target.State.OtherKey(target.Upstream.Base().Fingerprints(), target.keys, time.Now())
 }
 
 // granted asks the retry budget, unless nothing was sent: that costs nobody anything.
@@ -198,40 +205,37 @@ func (t *tries) granted() bool {
 	return t.budgeted
 }
 
-func (t *tries) settleBudget(answered bool) {
-	if t.budgeted {
-		t.budgeted = false
-		t.plan.Budget.Done(time.Now(), answered)
+// settleBudget tells the retry budget what became of what it granted: an answer
+// is one once it has begun, however long it takes.
+func (c *call) settleBudget(answered bool) {
+	if c.budgeted {
+		c.budgeted = false
+		c.plan.Budget.Done(time.Now(), answered)
 	}
 }
 
 // sleep waits, unless the client leaves.
 func (t *tries) sleep(wait time.Duration) bool {
-	if t.await(time.Now().Add(wait)) {
-		t.settleBudget(false)
-		return false
-	}
-	return true
+	return !t.await(time.Now().Add(wait))
 }
 
 // begin takes part in a target's load; false if it has become unavailable.
 func (t *tries) begin(at int) bool {
 	target := &t.targets[at]
 	now := time.Now()
-	key := t.key(target, now)
 	target.times++
 	target.again = time.Time{}
 	probe, ok := target.State.Begin(t.forced, now)
 	if !ok {
+		target.barred = true
 		t.plan.Obstructed = append(t.plan.Obstructed, routing.Obstructed{
 			Target: *target.Target, Availability: target.State.Available(target.Upstream.Base().Fingerprints(), now),
 		})
 		return false
 	}
-	target.key, t.at, t.probe = key, at, probe
-	if key < 64 {
-		target.keys |= 1 << key
-	}
+	target.key = t.key(target, now)
+	target.keys |= routing.KeyBit(target.key)
+	t.at, t.probe = at, probe
 	return true
 }
 
@@ -247,17 +251,12 @@ func (t *tries) key(target *tried, now time.Time) int {
 	if len(keys) > 1 {
 		need = routing.NeedOf((*planned)(t.call))
 	}
-	key := target.State.Key(keys, target.keys, need, now)
-	if key < 0 { // all were tried: the target is asked again with any
-		target.keys = 0
-		key = target.State.Key(keys, 0, need, now)
-	}
-	return key
+	return target.State.Key(keys, target.keys, need, now)
 }
 
-// last tells whether no other target remains.
+// last tells whether no other target remains for what comes too late.
 func (t *tries) last() bool {
-	return t.forced || t.record.Attempts+1 >= t.most || !t.leads(routing.OnTimeout)
+	return t.forced || t.record.Attempts+1 >= t.most || !t.mayRepeat() || !t.leads(routing.OnTimeout)
 }
 
 // leads tells whether a target remains that may follow the present one on a condition.
@@ -278,6 +277,11 @@ func (t *tries) note(failed *failure) {
 	}
 	t.unsure = t.unsure || failed.verdict == ambiguous
 	t.targets[t.at].again = t.againAt(failed, t.targets[t.at].times)
+	if wait := failed.err.RetryAfter; wait > 0 {
+		if until := time.Now().Add(wait); t.soonest.IsZero() || until.Before(t.soonest) {
+			t.soonest = until
+		}
+	}
 	t.bookFailure(failed)
 }
 
@@ -315,12 +319,14 @@ func (t *tries) failure() error {
 		}
 		return modelNotFound(t.routing.model)
 	}
-	// A client's own retry on top of ours would be billed once more, or add to an outage.
-	wait := t.first.err.RetryAfter
-	if t.unsure || wait > maxClientWait || t.record.Attempts > 1 && wait == 0 && !t.first.final() {
-		e := *t.first.err
-		e.NoRetry = true
-		t.first.err = &e
+	told := *t.first.err
+	if told.RetryAfter > 0 && !t.soonest.IsZero() {
+		// Time has passed, and another may be ready before the first.
+		told.RetryAfter = max(time.Second, time.Until(t.soonest))
 	}
+	// A client's own retry on top of ours would be billed once more, or add to an outage.
+	wait := told.RetryAfter
+	told.NoRetry = told.NoRetry || t.unsure || wait > maxClientWait || t.record.Attempts > 1 && wait == 0 && !t.first.final()
+	t.first.err = &told
 	return t.first
 }

@@ -2,7 +2,8 @@ package routing
 
 import "time"
 
-// Breaker says when a target that keeps failing is left alone.
+// Breaker says when a target that keeps failing is left alone. A rule that is not
+// set opens nothing.
 type Breaker struct {
 	// Off never leaves one alone.
 	Off bool
@@ -46,14 +47,18 @@ const buckets = 10
 
 // circuit is the state of one breaker: facts only, its parameters come with each call.
 type circuit struct {
-	consecutive int
-	window      [buckets]struct{ good, bad int }
-	newest      int64 // number of the bucket that counts at present
+	// consecutive counts failures without an answer between them, broken answers
+	// that broke off without one between them that did not.
+	consecutive, broken int
+
+	window [buckets]struct{ good, bad int }
+	newest int64 // number of the bucket that counts at present
 	// until is when a probe may be made; zero: the circuit is closed.
 	until time.Time
 	// trips counts how often it opened without staying closed in between.
-	trips    int
-	closedAt time.Time
+	trips int
+	// changed is when it opened or closed.
+	changed time.Time
 	// probing tells that a probe is on its way.
 	probing bool
 	// unreachable tells that the latest failure was a refused connection.
@@ -62,33 +67,50 @@ type circuit struct {
 
 func (c *circuit) open() bool { return !c.until.IsZero() }
 
-// report counts an outcome. probe tells that the attempt was the circuit's probe.
-func (c *circuit) report(b *Breaker, outcome Outcome, probe bool, now time.Time) {
-	if probe {
+// report counts what an attempt showed: an answer when it begins, and again when
+// it ends. What began before the circuit opened or closed shows how the target
+// was: streams last for minutes.
+func (c *circuit) report(b *Breaker, r *Report, now time.Time) {
+	if r.Probe && !r.Answered {
 		c.probing = false
 	}
-	if outcome == Neutral {
+	if r.Outcome == Neutral || r.Began.Before(c.changed) {
 		return
 	}
-	c.unreachable = outcome == Unreachable
-	c.count(b, outcome == Succeeded, now)
+	c.unreachable = r.Outcome == Unreachable
 	switch {
-	case outcome == Succeeded:
+	case r.Outcome != Succeeded:
+		c.failed(b, r, now)
+	case r.Answered:
+		c.broken = 0
+	default:
+		c.count(b, now).good++
 		c.consecutive = 0
 		if c.open() {
 			c.close(now)
 		}
-	case outcome != Throttled:
+	}
+}
+
+func (c *circuit) failed(b *Breaker, r *Report, now time.Time) {
+	bucket := c.count(b, now)
+	bucket.bad++
+	switch {
+	case r.Answered: // it was taken for good
+		bucket.good--
+		c.broken++
+	case r.Outcome != Throttled:
 		c.consecutive++
 	}
 	switch {
 	case b.Off:
+		c.until = time.Time{} // a config before this one may have opened it
 	case c.open():
-		if probe {
+		if r.Probe {
 			c.trip(b, now)
 		}
-	case c.consecutive >= b.Consecutive, c.poor(b):
-		if now.Sub(c.closedAt) > 2*b.Window {
+	case b.Consecutive > 0 && max(c.consecutive, c.broken) >= b.Consecutive, c.poor(b):
+		if now.Sub(c.changed) > 2*b.Window {
 			c.trips = 0 // it has been well for long
 		}
 		c.trip(b, now)
@@ -96,7 +118,7 @@ func (c *circuit) report(b *Breaker, outcome Outcome, probe bool, now time.Time)
 }
 
 func (c *circuit) close(now time.Time) {
-	c.until, c.closedAt = time.Time{}, now
+	c.until, c.changed = time.Time{}, now
 	clear(c.window[:])
 }
 
@@ -106,25 +128,23 @@ func (c *circuit) trip(b *Breaker, now time.Time) {
 		pause = min(pause, b.Open<<c.trips)
 	}
 	c.trips++
-	c.until = now.Add(pause)
-	c.consecutive = 0
+	c.until, c.changed = now.Add(pause), now
+	c.consecutive, c.broken = 0, 0
 }
 
-func (c *circuit) count(b *Breaker, good bool, now time.Time) {
+// count finds where to count what is reported now.
+func (c *circuit) count(b *Breaker, now time.Time) *struct{ good, bad int } {
 	width := max(1, int64(b.Window)/buckets)
 	number := now.UnixNano() / width
-	if number-c.newest >= buckets || number < c.newest {
+	if number-c.newest >= buckets || c.newest-number >= buckets {
 		clear(c.window[:])
 		c.newest = number
 	}
+	number = max(number, c.newest) // reports do not come in the order of their times
 	for ; c.newest < number; c.newest++ {
 		c.window[(c.newest+1)%buckets] = struct{ good, bad int }{}
 	}
-	if good {
-		c.window[number%buckets].good++
-	} else {
-		c.window[number%buckets].bad++
-	}
+	return &c.window[number%buckets]
 }
 
 // poor tells whether too few calls of the window went well.
@@ -134,5 +154,5 @@ func (c *circuit) poor(b *Breaker) bool {
 		good += bucket.good
 		all += bucket.good + bucket.bad
 	}
-	return all >= b.Samples && float64(good) < b.Share*float64(all)
+	return b.Samples > 0 && all >= b.Samples && float64(good) < b.Share*float64(all)
 }

@@ -62,8 +62,10 @@ func (b *RetryBudget) Done(now time.Time, answered bool) {
 }
 
 func (b *RetryBudget) turn(now time.Time) {
+	// Callers do not come in the order of their times: only a clock that was put
+	// back by far begins anew.
 	second := now.Unix()
-	if second-b.newest >= budgetSeconds || second < b.newest {
+	if second-b.newest >= budgetSeconds || b.newest-second >= budgetSeconds {
 		clear(b.seconds[:])
 		b.newest = second
 	}

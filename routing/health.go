@@ -1,8 +1,6 @@
 package routing
 
 import (
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +18,13 @@ type Health struct {
 	disabled atomic.Bool
 	probes   probing
 	nextKey  atomic.Uint32
-	mu       sync.Mutex
-	models   map[string]*State
+
+	mu     sync.Mutex
+	models map[string]*State
+
+	// keys guards refused. It is the innermost lock: models are looked through
+	// under mu, and each looks at its keys.
+	keys sync.Mutex
 	// refused tells until when a key is not used, for any model.
 	refused map[providers.Fingerprint]time.Time
 }
@@ -49,14 +52,20 @@ func (h *Health) Model(name string) *State {
 	return s
 }
 
-// forgetOne makes room: any model that nobody is asking at present.
+// forgetOne makes room: a model that nobody is asking at present, one against
+// which nothing is held if there is one.
 func (h *Health) forgetOne() {
+	idle := ""
 	for name, s := range h.models {
-		if s.InFlight() == 0 {
-			delete(h.models, name)
-			return
+		if s.InFlight() > 0 {
+			continue
+		}
+		idle = name
+		if !s.open() {
+			break
 		}
 	}
+	delete(h.models, idle)
 }
 
 // Disable takes the provider out of use, or back into it. It lasts until it is
@@ -70,11 +79,12 @@ func (h *Health) Disabled() bool { return h.disabled.Load() }
 // keys, and failed probes until the next one.
 func (h *Health) Reset() {
 	h.probes.reset()
-	h.mu.Lock()
+	h.keys.Lock()
 	h.refused = nil
-	states := slices.Collect(maps.Values(h.models))
-	h.mu.Unlock()
-	for _, s := range states { // which look at the keys under their own lock
+	h.keys.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.models {
 		s.reset()
 	}
 }
@@ -82,8 +92,8 @@ func (h *Health) Reset() {
 // RefuseKey leaves a key alone until then: it is unknown to the provider, or has
 // no money left.
 func (h *Health) RefuseKey(key providers.Fingerprint, until time.Time) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.keys.Lock()
+	defer h.keys.Unlock()
 	if h.refused == nil {
 		h.refused = make(map[providers.Fingerprint]time.Time)
 	}
@@ -102,8 +112,8 @@ func (h *Health) UsableKey(keys []providers.Fingerprint, now time.Time) int {
 
 // keyRefused is the time until which a key is not used, zero if it is.
 func (h *Health) keyRefused(key providers.Fingerprint, now time.Time) time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.keys.Lock()
+	defer h.keys.Unlock()
 	until, ok := h.refused[key]
 	if ok && !until.After(now) {
 		delete(h.refused, key)
@@ -129,8 +139,8 @@ type State struct {
 
 // keyState is what is known of one key of a target.
 type keyState struct {
-	// wait is until when the provider asked not to be asked with the key.
-	wait time.Time
+	// wait is until when the key is not used, and why.
+	wait Availability
 	// headroom is what the provider said last of the key's limits.
 	headroom ratelimit.Headroom
 }
@@ -152,7 +162,7 @@ const (
 	Busy
 	// Limited: the provider asked for time because of a rate limit.
 	Limited
-	// Keyless: every key was refused.
+	// Keyless: every key was refused, at least for this model.
 	Keyless
 	// TooSmall: the model's window does not hold the call.
 	TooSmall
@@ -235,44 +245,82 @@ func (s *State) keyBlocked(key providers.Fingerprint, now time.Time) Availabilit
 	if until := s.health.keyRefused(key, now); !until.IsZero() {
 		return Availability{Keyless, until}
 	}
-	if known := s.keys[key]; known != nil && known.wait.After(now) {
-		return Availability{Limited, known.wait}
+	if known := s.keys[key]; known != nil && known.wait.Until.After(now) {
+		return known.wait
 	}
 	return Availability{}
 }
 
-// Key picks the key for the next request by its index, the keys in turn: one that
-// nothing stands against, that is not among the tried, as bits, and whose limits
-// have room for the need. Where there is none it picks the soonest to be free. It
-// is negative if all were tried.
+// keyFree tells whether a key can be used for a need, or when it can.
+func (s *State) keyFree(key providers.Fingerprint, need Need, now time.Time) (until time.Time, free bool) {
+	if found := s.keyBlocked(key, now); found.Obstacle != Clear {
+		return found.Until, false
+	}
+	until, empty := s.keyEmpty(key, need, now)
+	return until, !empty
+}
+
+// Key picks the key for the next request by its index: in turn one of those that
+// nothing stands against and whose limits have room for the need, and of those
+// rather one that was not tried, which are bits. Where there is none it picks the
+// soonest to be free.
 func (s *State) Key(keys []providers.Fingerprint, tried uint64, need Need, now time.Time) int {
+	if len(keys) == 1 {
+		return 0
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	best := -1
+	all, others, best := 0, 0, 0
 	var soonest time.Time
-	first := 0
-	if len(keys) > 1 {
-		first = int(s.health.nextKey.Add(1)-1) % len(keys)
+	for i, key := range keys {
+		switch until, free := s.keyFree(key, need, now); {
+		case !free:
+			if soonest.IsZero() || until.Before(soonest) {
+				best, soonest = i, until
+			}
+		case wasTried(i, tried):
+			all++
+		default:
+			all++
+			others++
+		}
 	}
-	for n := range keys {
-		i := (first + n) % len(keys)
-		if i < 64 && tried&(1<<i) != 0 {
+	if all == 0 {
+		return best
+	}
+	if others == 0 {
+		others, tried = all, 0
+	}
+	turn := s.health.nextKey.Add(1) % uint32(others) //nolint:gosec // as few as there are keys
+	for i, key := range keys {
+		if _, free := s.keyFree(key, need, now); !free || wasTried(i, tried) {
 			continue
 		}
-		found := s.keyBlocked(keys[i], now)
-		if found.Obstacle == Clear {
-			until, empty := s.keyEmpty(keys[i], need, now)
-			if !empty {
-				return i
-			}
-			found.Until = until
+		if turn == 0 {
+			return i
 		}
-		if best < 0 || found.Until.Before(soonest) {
-			best, soonest = i, found.Until
-		}
+		turn--
 	}
 	return best
 }
+
+// OtherKey tells whether there is a key that was not tried and that nothing stands against.
+func (s *State) OtherKey(keys []providers.Fingerprint, tried uint64, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, key := range keys {
+		if !wasTried(i, tried) && s.keyBlocked(key, now).Obstacle == Clear {
+			return true
+		}
+	}
+	return false
+}
+
+// wasTried reads a set of keys. The last bit stands for all that have none of their own.
+func wasTried(key int, tried uint64) bool { return tried&KeyBit(key) != 0 }
+
+// KeyBit is a key in a set of those that were tried.
+func KeyBit(key int) uint64 { return 1 << min(key, 63) }
 
 // Begin takes part in the target's load. It is false if the target is not
 // available, unless forced. What began must be ended by End.
@@ -293,9 +341,13 @@ func (s *State) Begin(forced bool, now time.Time) (probe, ok bool) {
 // Report is what an attempt showed.
 type Report struct {
 	Outcome Outcome
-	// Probe is as Begin said.
+	// Probe is as Begin said, Began when that was.
 	Probe bool
-	// Latency is to the first content of a stream, or to the end of another answer.
+	Began time.Time
+	// Answered tells that the beginning of the answer has been reported.
+	Answered bool
+	// Latency is to the first content of a stream, or to the end of another answer;
+	// 0: the attempt says nothing of it.
 	Latency time.Duration
 	Stream  bool
 	// Wait is how long the provider asks to be left alone; 0: it does not say.
@@ -308,31 +360,46 @@ type Report struct {
 // granted: what it says of tomorrow is asked again earlier.
 const maxWait = 300 * time.Second
 
+// Answered reports that an answer has begun, which may take minutes to end: were
+// it counted at its end, failures would seem to come in a row.
+func (s *State) Answered(b *Breaker, r Report, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.Outcome = Succeeded
+	s.report(b, &r, now)
+}
+
 // End reports what became of an attempt that began.
 func (s *State) End(b *Breaker, r Report, now time.Time) {
 	s.inFlight.Add(-1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.circuit.report(b, r.Outcome, r.Probe, now)
-	latency := &s.latency[0]
-	if r.Stream {
-		latency = &s.latency[1]
-	}
-	switch r.Outcome {
-	case Succeeded:
-		latency.add(r.Latency, now)
-	case Throttled, Failed, Unreachable:
-		latency.add(max(latency.estimate(now), leastPenalty, min(r.Wait, mostPenalty)), now)
-	}
+	s.report(b, &r, now)
 	if r.Wait <= 0 {
 		return
 	}
 	until := now.Add(min(r.Wait, maxWait))
 	switch r.Outcome {
 	case Throttled:
-		s.key(r.Key).wait = until
+		s.key(r.Key).wait = Availability{Limited, until}
 	case Failed:
 		s.wait = until
+	}
+}
+
+func (s *State) report(b *Breaker, r *Report, now time.Time) {
+	s.circuit.report(b, r, now)
+	latency := &s.latency[0]
+	if r.Stream {
+		latency = &s.latency[1]
+	}
+	switch r.Outcome {
+	case Succeeded:
+		if r.Latency > 0 && !r.Answered {
+			latency.add(r.Latency, now)
+		}
+	case Throttled, Failed, Unreachable:
+		latency.add(max(latency.estimate(now), leastPenalty, min(r.Wait, mostPenalty)), now)
 	}
 }
 
@@ -340,7 +407,7 @@ func (s *State) End(b *Breaker, r Report, now time.Time) {
 func (s *State) RefuseKey(key providers.Fingerprint, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.key(key).wait = until
+	s.key(key).wait = Availability{Keyless, until}
 }
 
 func (s *State) key(key providers.Fingerprint) *keyState {
@@ -374,6 +441,13 @@ func (s *State) Latency(stream bool, now time.Time) time.Duration {
 		return s.latency[1].estimate(now)
 	}
 	return s.latency[0].estimate(now)
+}
+
+// open tells whether the breaker is open.
+func (s *State) open() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.circuit.open()
 }
 
 func (s *State) reset() {

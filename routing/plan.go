@@ -152,39 +152,48 @@ func (t *Target) available(now time.Time) Availability {
 }
 
 // Leads tells whether a target may follow another that ended on a condition: any
-// of the same model, and those of a fallback for it.
+// of the same model, and those of a fallback for it. There is no way back.
 func (p *Plan) Leads(from, to *Target, on Conditions) bool {
 	if from.hop == to.hop {
 		return on&DefaultConditions != 0
 	}
-	return p.leads(from.hop, to.hop, on)
+	return to.hop > from.hop && p.leads(from.hop, to.hop, on)
 }
 
 // Begins tells whether a target may be the first: one of the model that was asked
 // for, or of a fallback for what stands against all of those.
 func (p *Plan) Begins(to *Target) bool {
-	if to.hop == 0 {
-		return true
-	}
-	on := Conditions(0)
-	for i := range p.Obstructed {
-		if p.Obstructed[i].hop == 0 {
-			on |= p.Obstructed[i].Obstacle.condition()
-		}
-	}
-	return p.leads(0, to.hop, on)
+	return to.hop == 0 || p.leads(0, to.hop, p.obstructs(0))
 }
 
-// leads follows the models that led to from: the fallbacks of each of them are at hand.
+// leads goes up from a fallback to a model that led to from, or is it: the
+// fallbacks of each of them are at hand. What lies between is passed over for what
+// stands against it.
 func (p *Plan) leads(from, to int, on Conditions) bool {
-	for origin := p.hops[to].from; ; from = p.hops[from].from {
-		if from == origin {
-			return p.hops[to].on&on != 0
-		}
-		if from == 0 {
-			return false
+	origin := p.hops[to].from
+	if p.ledTo(from, origin) {
+		return p.hops[to].on&on != 0
+	}
+	return p.hops[to].on&p.obstructs(origin) != 0 && p.leads(from, origin, on)
+}
+
+// ledTo tells whether a model is the origin of a fallback, at any distance.
+func (p *Plan) ledTo(fallback, origin int) bool {
+	for fallback != origin && fallback != 0 {
+		fallback = p.hops[fallback].from
+	}
+	return fallback == origin
+}
+
+// obstructs is what stands against the targets of a model.
+func (p *Plan) obstructs(model int) Conditions {
+	on := Conditions(0)
+	for i := range p.Obstructed {
+		if found := &p.Obstructed[i]; found.hop == model {
+			on |= found.Obstacle.condition()
 		}
 	}
+	return on
 }
 
 func (o Obstacle) condition() Conditions {

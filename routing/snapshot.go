@@ -60,8 +60,8 @@ func (s *State) snapshot(name string, keys []providers.Fingerprint, now time.Tim
 	defer s.mu.Unlock()
 	m.Answer, m.Stream = s.latency[0].known(now), s.latency[1].known(now)
 	for _, key := range keys {
-		if known := s.keys[key]; known != nil && known.wait.After(now) {
-			m.Limited = append(m.Limited, snapshotOf(key, Availability{Limited, known.wait}))
+		if known := s.keys[key]; known != nil && known.wait.Until.After(now) {
+			m.Limited = append(m.Limited, snapshotOf(key, known.wait))
 		}
 	}
 	return m

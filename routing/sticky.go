@@ -78,6 +78,9 @@ func (p *Sticky) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // its way before it is passed over.
 const overload = 1.25
 
+// loaded is above every rank, and small enough for ranks to keep their order above it.
+const loaded = 1 << 20
+
 // Order ranks the targets by a hash of each with what the call belongs to: when
 // one goes or comes, only its own calls move. Those that are loaded too much come last.
 func (p *Sticky) Order(call Call, targets []Target) {
@@ -94,7 +97,7 @@ func (p *Sticky) Order(call Call, targets []Target) {
 	sortByRating(targets, few[:0], func(t *Target) float64 {
 		rank := rendezvous(key, t)
 		if float64(t.State.InFlight()+1) > math.Ceil(room*float64(t.Weight)) {
-			rank += math.MaxFloat32
+			rank += loaded
 		}
 		return rank
 	})
