@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptrace"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyllm/llmproxy/providers"
@@ -35,9 +34,10 @@ type attempt struct {
 	latency time.Duration
 	watch   *watchdog
 	cancel  context.CancelCauseFunc
-	// touched is set once the transport began to read the body: before that,
-	// nothing was sent that a provider could act on.
-	touched atomic.Bool
+	// sending is the body that the transport reads; nil once what it read counts for nothing.
+	sending *bodyReader
+	// resent tells that the transport has begun anew.
+	resent bool
 }
 
 // attempt asks the target that is next, and reports how that went.
