@@ -34,8 +34,8 @@ type crossing struct {
 	arrivals  sync.Map // channels by mark, closed once the provider has the call
 }
 
-// startCrossing starts it.
-func startCrossing(t *testing.T, inMemory, http2 bool) *crossing {
+// startCrossing starts it, for so many calls.
+func startCrossing(t *testing.T, inMemory, http2 bool, n int) *crossing {
 	t.Helper()
 	c := new(crossing)
 	var more []string
@@ -51,7 +51,12 @@ func startCrossing(t *testing.T, inMemory, http2 bool) *crossing {
 	}
 	c.srv.On(c.reply)
 	c.upstreams = []*providers.Upstream{load(t, "p", "openai", c.srv.URL+"/v1", more...), load(t, "stuck", "openai", stuck+"/v1", more...)}
-	c.gate = setup{upstreams: c.upstreams, http2: http2, inMemory: inMemory, change: func(g *gateway.Gateway) {
+	var aliases []alias // each with a retry budget of its own
+	for i := range n {
+		name := fmt.Sprint("backoff-", i)
+		aliases = append(aliases, alias{name: name, to: []string{"p/" + name}})
+	}
+	c.gate = setup{upstreams: c.upstreams, aliases: aliases, http2: http2, inMemory: inMemory, change: func(g *gateway.Gateway) {
 		g.Queue = &gateway.Queue{Wait: time.Hour, Length: 1000}
 		g.Backoff.Most = time.Minute
 		c.gw = g
@@ -124,19 +129,18 @@ func (c *crossing) visit(t *testing.T, where string, n int, pause time.Duration)
 	d := departure{where: where, mark: fmt.Sprintf("mark-%d", n)}
 	arrived, opened, read := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	c.arrivals.Store(d.mark, arrived)
-	provider, model := "p", where
+	provider, model := "p/", where
 	switch where {
 	case "dial": // whose model shows that it is on its way
-		provider = "stuck"
-		model += fmt.Sprint("-", n)
+		provider, model = "stuck/", fmt.Sprint("dial-", n)
 	case "backoff": // a target that asked for time is not asked by the next call
-		model += fmt.Sprint("-", n)
+		provider, model = "", fmt.Sprint("backoff-", n)
 	}
 	stream := where != "header" && where != "backoff" || n%2 == 0
 	gone := make(chan error, 1)
 	go func() {
 		ctx := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got100Continue: func() { close(read) }})
-		response, err := c.open(ctx, http.MethodPost, chatPath, string(testllm.ChatRequest(provider+"/"+model, stream, d.mark)), "Expect", "100-continue")
+		response, err := c.open(ctx, http.MethodPost, chatPath, string(testllm.ChatRequest(provider+model, stream, d.mark)), "Expect", "100-continue")
 		if err == nil {
 			close(opened)
 			_, err = io.Copy(io.Discard, response.Body)
@@ -183,11 +187,10 @@ func (c *crossing) inFlight(departures ...departure) (n int64) {
 func (c *crossing) wantRecord(t *testing.T) {
 	t.Helper()
 	r := c.record(t)
-	_, where, _ := strings.Cut(r.RequestedModel, "/")
-	where, _, _ = strings.Cut(where, "-")
+	where, _, _ := strings.Cut(r.RequestedModel[strings.Index(r.RequestedModel, "/")+1:], "-")
 	status, attempts := 499, 1
 	switch where {
-	case "queue":
+	case "queue", "": // or while its request was read
 		attempts = 0
 	case "stream", "flowing":
 		status = http.StatusOK
@@ -198,7 +201,7 @@ func (c *crossing) wantRecord(t *testing.T) {
 	accepted := r.Tokens.Input > 0
 	switch {
 	case where == "backoff": // or before that
-	case where == "queue" || where == "dial":
+	case where == "" || where == "queue" || where == "dial":
 		equal(t, "tokens of a call at "+where, r.Tokens, usage.Tokens{})
 	case !accepted || !r.Tokens.Estimated || (r.Tokens.Output > 0) != (status == http.StatusOK):
 		t.Errorf("a call at %s that was accepted took %+v", where, r.Tokens)
@@ -235,7 +238,7 @@ func TestS16ClientsThatLeaveAreNoticedAtOnce(t *testing.T) {
 			for _, n := range []int{2 * n, 2*n + 1} {
 				t.Run(fmt.Sprintf("%s, HTTP/2 %t, %d", where, http2, n%2), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						c := startCrossing(t, true, http2)
+						c := startCrossing(t, true, http2, n+1)
 						d := c.visit(t, where, n, 3*time.Second/2)
 						synctest.Wait()
 						c.wantRecord(t)
@@ -269,7 +272,7 @@ func TestS16ClientsMayLeaveAtAnyTime(t *testing.T) {
 }
 
 func killAtRandom(t *testing.T, http2 bool, n int) {
-	c := startCrossing(t, false, http2)
+	c := startCrossing(t, false, http2, n)
 	departures := make([]departure, n)
 	var workers sync.WaitGroup
 	next := make(chan int)
@@ -277,6 +280,8 @@ func killAtRandom(t *testing.T, http2 bool, n int) {
 		workers.Go(func() {
 			for i := range next {
 				departures[i] = c.visit(t, whereabouts[rand.IntN(len(whereabouts))], i, rand.N(4*time.Millisecond)) //nolint:gosec // any will do
+				<-c.began
+				c.wantRecord(t) // of this call or of another
 			}
 		})
 	}
@@ -285,9 +290,6 @@ func killAtRandom(t *testing.T, http2 bool, n int) {
 	}
 	close(next)
 	workers.Wait()
-	for range n {
-		c.wantRecord(t)
-	}
 	equal(t, "in flight", c.inFlight(departures...), 0)
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if !slices.ContainsFunc(c.srv.Calls(), func(call testllm.Call) bool { return !call.Finished && !call.Cancelled }) {
