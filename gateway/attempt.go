@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyllm/llmproxy/providers"
@@ -35,7 +36,7 @@ type attempt struct {
 	watch   *watchdog
 	cancel  context.CancelCauseFunc
 	// sending is the body that the transport reads; nil once what it read counts for nothing.
-	sending *bodyReader
+	sending atomic.Pointer[bodyReader]
 	// resent tells that the transport has begun anew.
 	resent bool
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/testllm"
 	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/routing"
 )
 
 // dead is a provider that answers the first request of a connection, and closes
@@ -43,6 +44,11 @@ func (d *dead) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = conn.Close()
 }
 
+// onAmbiguous makes a route fail what may have been answered, or send it elsewhere.
+func onAmbiguous(fail bool) func(*routing.Route) {
+	return func(r *routing.Route) { r.FailAmbiguous = fail }
+}
+
 // With an idempotency key Go's transport sends a request again by itself, unseen.
 func TestS24DeadConnectionsAreNotResentTo(t *testing.T) {
 	for _, test := range []struct {
@@ -55,7 +61,7 @@ func TestS24DeadConnectionsAreNotResentTo(t *testing.T) {
 			defer a.Close()
 			g := setup{
 				upstreams: []*providers.Upstream{load(t, "a", "openai", a.URL+"/v1"), load(t, "b", "openai", b.URL+"/v1")},
-				aliases:   []alias{{name: "m", to: []string{"a/x", "b/x"}, failAmbiguous: !test.resend}},
+				aliases:   []alias{{name: "m", to: []string{"a/x", "b/x"}, edit: onAmbiguous(!test.resend)}},
 			}.start(t)
 			keys := []string{"Idempotency-Key", "k1", "X-Idempotency-Key", "k2"}
 			equal(t, "status", g.chat(t, ask("m"), keys...).status, 200)

@@ -17,8 +17,8 @@ import (
 	"github.com/caddyllm/llmproxy/usage"
 )
 
-// long runs a test only where there is time for it.
-func long(t *testing.T) {
+// takesMinutes skips a test where there is no time for it.
+func takesMinutes(t *testing.T) {
 	t.Helper()
 	if os.Getenv("LLMPROXY_LONG") == "" {
 		t.Skip("LLMPROXY_LONG is not set: this takes minutes")
@@ -152,7 +152,7 @@ func TestS12SilentThinkingIsKeptAlive(t *testing.T) {
 }
 
 func TestS12SilentThinkingIsKeptAliveInRealTime(t *testing.T) {
-	long(t)
+	takesMinutes(t)
 	for dialect, d := range dialects {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()

@@ -264,7 +264,7 @@ func TestS23RefusedStreamsCountAsUnsent(t *testing.T) {
 				f, b := startFramer(t, func(string, int) fate { return test.fate }), testllm.New(t)
 				g := setup{
 					upstreams: []*providers.Upstream{f.load("a"), load(t, "b", "openai", b.URL+"/v1")},
-					aliases:   []alias{{name: "m", to: []string{"a/x", "b/x"}, failAmbiguous: fail}},
+					aliases:   []alias{{name: "m", to: []string{"a/x", "b/x"}, edit: onAmbiguous(fail)}},
 				}.start(t)
 				got := g.chat(t, marked("m", 0))
 				r := g.record(t)
@@ -294,7 +294,7 @@ func TestS23ProviderThatIsGoneWasNotSentAnything(t *testing.T) {
 	b := testllm.New(t)
 	g := setup{
 		upstreams: []*providers.Upstream{f.load("a"), load(t, "b", "openai", b.URL+"/v1")},
-		aliases:   []alias{{name: "m", to: []string{"a/x", "b/x"}, failAmbiguous: true}},
+		aliases:   []alias{{name: "m", to: []string{"a/x", "b/x"}, edit: onAmbiguous(true)}},
 	}.start(t)
 	equal(t, "status", g.chat(t, marked("m", 0)).status, http.StatusOK)
 	equal(t, "possible duplicate", g.record(t).PossibleDuplicate, false)

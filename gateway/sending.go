@@ -8,17 +8,21 @@ import (
 // The transport may send a request again by itself, but only what it knows that
 // the provider did not act on: a dead connection never took it, a connection that
 // goes away does not count it, or the stream was refused. It asks for the body
-// anew then, on the goroutine that called it.
+// anew then.
 
 // open gives the transport the body.
 func (a *attempt) open(body *buffer) io.ReadCloser {
-	a.sending = body.reader()
-	return a.sending
+	reader := body.reader()
+	a.sending.Store(reader)
+	return reader
 }
 
 // sent tells whether anything was sent that the provider could act on: before the
 // transport began to read the body, nothing was.
-func (a *attempt) sent() bool { return a.sending != nil && a.sending.touched.Load() }
+func (a *attempt) sent() bool {
+	reader := a.sending.Load()
+	return reader != nil && reader.touched.Load()
+}
 
 // errResent ends an attempt whose request was turned away twice.
 var errResent = errors.New("the provider turned the request away twice")
@@ -27,7 +31,7 @@ var errResent = errors.New("the provider turned the request away twice")
 // longer and longer, while the next target may have room.
 func (a *attempt) reopen(body *buffer) (io.ReadCloser, error) {
 	if a.sent() {
-		a.sending = nil
+		a.sending.Store(nil)
 		if a.resent {
 			return nil, errResent
 		}
