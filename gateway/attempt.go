@@ -34,9 +34,10 @@ type attempt struct {
 	report routing.Report
 	watch  *watchdog
 	cancel context.CancelCauseFunc
-	// touched is set once the transport began to read the body: before that,
-	// nothing was sent that a provider could act on.
-	touched atomic.Bool
+	// sending is the body that the transport reads; nil once what it read counts for nothing.
+	sending atomic.Pointer[bodyReader]
+	// resent tells that the transport has begun anew.
+	resent bool
 }
 
 // attempt asks the target that is next, and reports how that went.
@@ -51,13 +52,13 @@ func (t *tries) attempt() *failure {
 	// A panic, which goes on from here, says nothing of the target.
 	defer func() { target.State.End(&t.g.Breaker, a.report, time.Now()) }()
 	failed := a.run(t.deadline)
-	t.record.PossibleDuplicate = t.record.PossibleDuplicate || t.unsure && a.touched.Load()
+	t.record.PossibleDuplicate = t.record.PossibleDuplicate || t.unsure && a.sent()
 	switch {
 	case failed != nil:
 		a.report.Outcome, a.report.Wait = failed.outcome(), failed.err.RetryAfter
 		a.report.Key = a.fingerprint
 		a.blameKey(failed, a.fingerprint)
-	case a.record.Ending == usage.Complete && a.touched.Load(): // and not answered by ourselves
+	case a.record.Ending == usage.Complete && a.sent(): // and not answered by ourselves
 		a.report.Outcome = routing.Succeeded
 	case a.record.Ending == usage.Broken:
 		a.report.Outcome = routing.Failed

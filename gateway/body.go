@@ -52,7 +52,7 @@ type bodyReader struct {
 	buffer *buffer // nil once closed
 	at     int
 	// touched is set by the first read.
-	touched *atomic.Bool
+	touched atomic.Bool
 }
 
 var errBodyClosed = errors.New("request body is closed")

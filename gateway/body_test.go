@@ -11,9 +11,8 @@ import (
 )
 
 func newReader(b *buffer) (*bodyReader, *atomic.Bool) {
-	r, touched := b.reader(), new(atomic.Bool)
-	r.touched = touched
-	return r, touched
+	r := b.reader()
+	return r, &r.touched
 }
 
 func TestBodyReaderReadsItAllAndTellsThatItWasRead(t *testing.T) {

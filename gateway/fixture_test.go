@@ -47,6 +47,8 @@ type setup struct {
 	catalog   *catalog.Catalog
 	health    func(*providers.Upstream) *routing.Health
 	change    func(*gateway.Gateway)
+	http2     bool // between client and gateway
+	inMemory  bool // the network between them: see pipe_test.go
 }
 
 // alias is a model name and the targets behind it, tried in their order.
@@ -79,8 +81,15 @@ func (s setup) start(t testing.TB) *gate {
 	})
 	srv := httptest.NewUnstartedServer(handler)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
-	srv.Start()
 	transport := &http.Transport{DisableCompression: true}
+	if s.http2 {
+		speakHTTP2(srv.Config, transport)
+	}
+	if s.inMemory {
+		_ = srv.Listener.Close()
+		srv.Listener, transport.DialContext = listenPipe(), dialPipe
+	}
+	srv.Start()
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		srv.Close() // waits for its handlers

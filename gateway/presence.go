@@ -144,7 +144,7 @@ func (c *call) patience() time.Duration {
 	if c.kept.Load() != nil {
 		wait = c.g.Stream.Resumable
 	}
-	atWork := c.current != nil && c.current.touched.Load()
+	atWork := c.current != nil && c.current.sent()
 	if drain := c.g.Stream.Drain; drain > wait && atWork && c.isPaidByTokens() && c.g.Streams.unheard(c, true) {
 		return drain
 	}

@@ -60,8 +60,7 @@ func (a *attempt) unsignedRequest(ctx context.Context, body *buffer) *http.Reque
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		ContentLength: int64(len(body.bytes)),
 		Body:          a.open(body),
-		// The transport resends by itself only what a dead connection never took.
-		GetBody: func() (io.ReadCloser, error) { return a.open(body), nil },
+		GetBody:       func() (io.ReadCloser, error) { return a.reopen(body) },
 	}).WithContext(ctx)
 }
 
@@ -77,12 +76,6 @@ func (a *attempt) upstreamRequest(ctx context.Context, body *buffer) (*http.Requ
 		maps.Copy(request.Header, a.target.Upstream.Base().FixedHeader())
 	}
 	return request, nil
-}
-
-func (a *attempt) open(body *buffer) io.ReadCloser {
-	reader := body.reader()
-	reader.touched = &a.touched
-	return reader
 }
 
 // upstreamBody is what the provider gets, as one ownership of a buffer: the

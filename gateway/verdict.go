@@ -96,7 +96,7 @@ func (f *failure) outcome() routing.Outcome {
 // elsewhere, what may have arrived is ambiguous.
 func (a *attempt) sendFailure(ctx context.Context, err error) *failure {
 	a.record.Cause = err.Error()
-	sent := a.touched.Load()
+	sent := a.sent()
 	if a.gone() {
 		// The provider may be at work on it, and will charge for that.
 		a.accepted = a.accepted || sent

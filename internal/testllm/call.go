@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Format is the wire format a request is written in.
@@ -53,6 +54,8 @@ type Call struct {
 	// Cancelled: the client left before. Never both; neither while running.
 	Finished  bool
 	Cancelled bool
+	// Ended is when it became either of them.
+	Ended time.Time
 
 	uri     string
 	trailer http.Header

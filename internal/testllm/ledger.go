@@ -30,7 +30,12 @@ func (l *ledger) add(call Call) Call {
 func (l *ledger) update(index int, change func(*Call)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	change(&l.calls[index])
+	call := &l.calls[index]
+	finished, cancelled := call.Finished, call.Cancelled
+	change(call)
+	if finished != call.Finished || cancelled != call.Cancelled {
+		call.Ended = time.Now()
+	}
 	l.announce()
 }
 

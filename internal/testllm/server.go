@@ -39,6 +39,13 @@ func New(t testing.TB) *Server {
 	if err != nil {
 		t.Fatalf("testllm: listen: %v", err)
 	}
+	return Serve(t, listener)
+}
+
+// Serve is New on a listener of the caller's, such as one of memory, where tests
+// can wait in virtual time.
+func Serve(t testing.TB, listener net.Listener) *Server {
+	t.Helper()
 	s := &Server{
 		URL:     "http://" + listener.Addr().String(),
 		t:       t,

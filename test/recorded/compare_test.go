@@ -67,8 +67,6 @@ var (
 // statuses are those that a client of another format may be told for the provider's.
 func statuses(f *fault) []int {
 	switch s := f.status; {
-	case s == http.StatusForbidden && aboutContent.MatchString(f.message):
-		return []int{403, 400} // the request's fault
 	case s == http.StatusUnauthorized, s == http.StatusForbidden:
 		return []int{500, 502} // the gateway's own credential failed
 	case s == http.StatusBadRequest && aboutKeys.MatchString(f.message):
@@ -107,6 +105,9 @@ func (c *comparison) fault() {
 		return
 	}
 	ok := statuses(want)
+	if want.status == http.StatusForbidden && got.ofContent {
+		ok = []int{403, 400} // the request's fault
+	}
 	if c.same() && want.status == http.StatusBadRequest {
 		ok = []int{want.status} // in the provider's own words
 	}

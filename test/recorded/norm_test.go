@@ -96,6 +96,8 @@ func (u *counts) String() string {
 type fault struct {
 	status  int // 0: the answer does not say
 	message string
+	// ofContent tells that a provider's rules of what may be said are the reason.
+	ofContent bool
 	// late tells that it came in an answer that began well.
 	late bool
 	// wrong says what makes the body unreadable for clients of its format.

@@ -103,7 +103,7 @@ func wrongError(dialect string, status int, body node) string {
 
 // readError reads an answer with a status of failure.
 func readError(dialect string, status int, body []byte) norm {
-	f := &fault{status: status}
+	f := &fault{status: status, ofContent: aboutContent.Match(body)}
 	n, err := parse(body)
 	if err != nil {
 		f.message, f.wrong = string(body), "no JSON"
