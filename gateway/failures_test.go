@@ -1,9 +1,12 @@
 package gateway_test
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/caddyllm/llmproxy/internal/testllm"
+	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/routing"
 )
 
 func TestFailedAttemptsAreBookedUnderTheTargetTheyWereMadeTo(t *testing.T) {
@@ -32,4 +35,29 @@ func TestRefusedAttemptsCostNothing(t *testing.T) {
 	equal(t, "failures", len(record.Failures), 1)
 	equal(t, "tokens of the failure", record.Failures[0].Tokens.Total(), 0)
 	equal(t, "input in all", record.Tokens.Input, int64(testllm.DefaultUsage.Input))
+}
+
+func TestAFallbackIsForWhatHappenedAtAnyTargetOfTheModel(t *testing.T) {
+	a, b, c := testllm.New(t), testllm.New(t), testllm.New(t)
+	g := setup{
+		upstreams: []*providers.Upstream{load(t, "a", "openai", a.URL+"/v1"), load(t, "b", "openai", b.URL+"/v1"), load(t, "c", "openai", c.URL+"/v1")},
+		aliases:   []alias{{name: "m", to: []string{"a/x", "b/x"}, fallback: []string{"c/x"}, on: routing.OnRateLimit}},
+	}.start(t)
+	a.Script(testllm.Reply{Status: 429, Header: http.Header{"Retry-After": {"60"}}})
+	b.Script(testllm.Reply{Status: 502})
+	equal(t, "status", g.chat(t, ask("m")).status, 200)
+	wantCalls(t, c, 1)
+	// A request that is wrong is wrong everywhere.
+	b.Script(testllm.Reply{Status: 400})
+	equal(t, "status", g.chat(t, ask("m")).status, 400)
+	wantCalls(t, c, 1)
+}
+
+func TestWhoWaitedInVainIsNotToldToTryAgain(t *testing.T) {
+	g, srv := single(t, nil)
+	srv.Script(testllm.Reply{Status: 503, Header: http.Header{"Retry-After-Ms": {"20"}}})
+	got := g.chat(t, ask("openai/x"))
+	equal(t, "status", got.status, 503)
+	equal(t, "attempts", g.record(t).Attempts, 3)
+	equal(t, "X-Should-Retry", got.header.Get("X-Should-Retry"), "false")
 }

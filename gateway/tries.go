@@ -48,6 +48,8 @@ type tries struct {
 	probe bool
 	// unsure tells that some attempt may have been answered.
 	unsure bool
+	// waited tells that a target was given the time that it asked for, in vain.
+	waited bool
 	// soonest is when the first of the providers that asked for time takes calls again.
 	soonest time.Time
 }
@@ -61,6 +63,8 @@ type tried struct {
 	key  int
 	// again is when it may be asked again; zero: never.
 	again time.Time
+	// failedOn is what its attempts failed on.
+	failedOn routing.Conditions
 	// barred tells that it has become unavailable.
 	barred bool
 }
@@ -178,7 +182,22 @@ func (t *tries) follows(to *tried) bool {
 	if t.latest == nil {
 		return t.plan.Begins(to.Target)
 	}
-	return t.plan.Leads(t.targets[t.at].Target, to.Target, t.latest.condition())
+	return t.plan.Leads(t.targets[t.at].Target, to.Target, t.conditions(to))
+}
+
+// conditions are what happened: to a fallback whatever did at any target of the
+// model, unless the request itself turned out to be wrong.
+func (t *tries) conditions(to *tried) routing.Conditions {
+	from, on := t.targets[t.at].Target, t.latest.condition()
+	if on == 0 || from.SameModel(to.Target) {
+		return on
+	}
+	for i := range t.targets {
+		if t.targets[i].SameModel(from) {
+			on |= t.targets[i].failedOn
+		}
+	}
+	return on
 }
 
 // isDuplicate tells a target that stands in the plan twice.
@@ -216,6 +235,7 @@ func (c *call) settleBudget(answered bool) {
 
 // sleep waits, unless the client leaves.
 func (t *tries) sleep(wait time.Duration) bool {
+	t.waited = t.waited || t.latest.err.RetryAfter > 0
 	return !t.await(time.Now().Add(wait))
 }
 
@@ -276,7 +296,9 @@ func (t *tries) note(failed *failure) {
 		t.first = failed
 	}
 	t.unsure = t.unsure || failed.verdict == ambiguous
-	t.targets[t.at].again = t.againAt(failed, t.targets[t.at].times)
+	target := &t.targets[t.at]
+	target.again = t.againAt(failed, target.times)
+	target.failedOn |= failed.condition()
 	if wait := failed.err.RetryAfter; wait > 0 {
 		if until := time.Now().Add(wait); t.soonest.IsZero() || until.Before(t.soonest) {
 			t.soonest = until
@@ -288,23 +310,29 @@ func (t *tries) note(failed *failure) {
 // againAt is when a target that failed may be asked again in this call.
 func (t *tries) againAt(failed *failure, times int) time.Time {
 	now, backoff := time.Now(), &t.g.Backoff
+	var wait time.Duration
 	switch failed.verdict {
 	case unsent:
 		return now.Add(backoff.transient(times))
 	case transient:
-		if times == 1 {
-			return now.Add(backoff.transient(times))
+		if times > 1 {
+			return time.Time{}
 		}
+		wait = backoff.transient(times)
 	case refused:
-		switch {
-		case failed.ofKey && failed.kind != transform.ErrRateLimit:
-		case failed.err.RetryAfter == 0:
-			return now.Add(backoff.throttled(times))
-		case failed.err.RetryAfter <= backoff.Most:
-			return now.Add(failed.err.RetryAfter)
+		if failed.ofKey && failed.kind != transform.ErrRateLimit {
+			return time.Time{}
 		}
+		wait = backoff.throttled(times)
+	default:
+		return time.Time{}
 	}
-	return time.Time{}
+	if asked := failed.err.RetryAfter; asked > backoff.Most {
+		return time.Time{}
+	} else if asked > 0 {
+		wait = asked
+	}
+	return now.Add(wait)
 }
 
 // maxClientWait is the longest wait that all official SDKs keep to; told of a
@@ -326,7 +354,7 @@ func (t *tries) failure() error {
 	}
 	// A client's own retry on top of ours would be billed once more, or add to an outage.
 	wait := told.RetryAfter
-	told.NoRetry = told.NoRetry || t.unsure || wait > maxClientWait || t.record.Attempts > 1 && wait == 0 && !t.first.final()
+	told.NoRetry = told.NoRetry || t.unsure || t.waited || wait > maxClientWait || t.record.Attempts > 1 && wait == 0 && !t.first.final()
 	t.first.err = &told
 	return t.first
 }

@@ -151,6 +151,9 @@ func (t *Target) available(now time.Time) Availability {
 	return t.State.Available(t.Upstream.Base().Fingerprints(), now)
 }
 
+// SameModel tells whether two targets of a plan stand for one model.
+func (t *Target) SameModel(other *Target) bool { return t.hop == other.hop }
+
 // Leads tells whether a target may follow another that ended on a condition: any
 // of the same model, and those of a fallback for it. There is no way back.
 func (p *Plan) Leads(from, to *Target, on Conditions) bool {
