@@ -58,7 +58,12 @@ func (t *tries) obstructed() *failure {
 	}
 	told := *e
 	if !soonest.IsZero() {
-		told.RetryAfter = max(time.Second, time.Until(soonest))
+		told.RetryAfter = wholeSeconds(time.Until(soonest))
 	}
 	return &failure{err: &told, verdict: refused, kind: transform.ErrOverloaded}
+}
+
+// wholeSeconds is a wait as clients are told it: at least one second, and never too short.
+func wholeSeconds(wait time.Duration) time.Duration {
+	return max(time.Second, (wait + time.Second - 1).Truncate(time.Second))
 }

@@ -350,7 +350,7 @@ func (t *tries) failure() error {
 	told := *t.first.err
 	if told.RetryAfter > 0 && !t.soonest.IsZero() {
 		// Time has passed, and another may be ready before the first.
-		told.RetryAfter = max(time.Second, time.Until(t.soonest))
+		told.RetryAfter = wholeSeconds(time.Until(t.soonest))
 	}
 	// A client's own retry on top of ours would be billed once more, or add to an outage.
 	wait := told.RetryAfter
