@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
+	"github.com/caddyllm/llmproxy/usage"
 )
 
 // relayAnswer reads a whole JSON answer before any of it goes to the client, so
@@ -61,6 +62,7 @@ func (a *attempt) readWhole(ctx context.Context, response *http.Response, in *bu
 		if errors.Is(err, errTooMuch) {
 			return failureOf(errAnswerTooLarge, ambiguous)
 		}
+		a.delivered = usage.EstimateBytes(len(in.bytes)) // the provider made it all, and more
 		return a.sendFailure(ctx, err)
 	}
 	return nil

@@ -61,6 +61,8 @@ type tried struct {
 	key  int
 	// again is when it may be asked again; zero: never.
 	again time.Time
+	// unavailable tells that it became so, whatever the key.
+	unavailable bool
 }
 
 // attemptAll tries targets until one commits an answer. The error is the first
@@ -186,7 +188,7 @@ func (t *tries) isDuplicate(at int) bool {
 
 func (t *tries) hasOtherKey() bool {
 	target := &t.targets[t.at]
-	return t.pinned == nil && target.State.Key(target.Upstream.Base().Fingerprints(), target.keys, routing.Need{}, time.Now()) >= 0
+	return t.pinned == nil && !target.unavailable && target.State.Key(target.Upstream.Base().Fingerprints(), target.keys, routing.Need{}, time.Now()) >= 0
 }
 
 // granted asks the retry budget, unless nothing was sent: that costs nobody anything.
@@ -223,6 +225,7 @@ func (t *tries) begin(at int) bool {
 	target.again = time.Time{}
 	probe, ok := target.State.Begin(t.forced, now)
 	if !ok {
+		target.unavailable = true
 		t.plan.Obstructed = append(t.plan.Obstructed, routing.Obstructed{
 			Target: *target.Target, Availability: target.State.Available(target.Upstream.Base().Fingerprints(), now),
 		})
