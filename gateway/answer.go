@@ -62,6 +62,7 @@ func (a *attempt) readWhole(ctx context.Context, response *http.Response, in *bu
 		if errors.Is(err, errTooMuch) {
 			return failureOf(errAnswerTooLarge, ambiguous)
 		}
+		a.delivered = usage.EstimateBytes(len(in.bytes)) // the provider made it all, and more
 		return a.sendFailure(ctx, err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyllm/llmproxy/gateway"
 	"github.com/caddyllm/llmproxy/internal/testllm"
 	"github.com/caddyllm/llmproxy/providers"
 	"github.com/caddyllm/llmproxy/usage"
@@ -45,6 +46,24 @@ func TestAnotherKeyOfTheProviderIsTried(t *testing.T) {
 	if !slices.Contains(attempts, 2) {
 		t.Errorf("the revoked key was never met: %v", attempts)
 	}
+}
+
+// What became unavailable while it was asked is so with every key.
+func TestProviderThatIsTakenOutOfUseIsNotAskedWithAnotherKey(t *testing.T) {
+	a, b := testllm.New(t), testllm.New(t)
+	var gw *gateway.Gateway
+	upstreams := []*providers.Upstream{loadKeys(t, "a", a.URL+"/v1", `["one","two"]`), load(t, "b", "openai", b.URL+"/v1")}
+	a.On(func(*testllm.Call) testllm.Reply {
+		gw.Routes.Health(upstreams[0]).Disable(true)
+		return testllm.Reply{Status: http.StatusTooManyRequests}
+	})
+	g := setup{
+		upstreams: upstreams, aliases: []alias{{name: "m", to: []string{"a/x", "b/x"}}},
+		change: func(g *gateway.Gateway) { gw = g },
+	}.start(t)
+	equal(t, "status", g.chat(t, ask("m")).status, http.StatusOK)
+	wantCalls(t, a, 1)
+	wantCalls(t, b, 1)
 }
 
 func TestHTMLIsNotServedAsSuch(t *testing.T) {
