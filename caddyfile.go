@@ -82,6 +82,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			}
 //			on_unsupported drop|error|skip
 //			on_ambiguous   failover_once|fail
+//			on_empty       failover|pass
 //			set      <path> <value>
 //			default  <path> <value>
 //		}

@@ -76,11 +76,13 @@ func (m *Model) readLine(b *directive.Block) error {
 			string(routing.DropUnsupported), string(routing.RefuseUnsupported), string(routing.SkipUnsupported))
 	case "on_ambiguous":
 		return readWord(b.Dispenser, &m.OnAmbiguous, ambiguousFailover, ambiguousFail)
+	case "on_empty":
+		return readWord(b.Dispenser, &m.OnEmpty, emptyFailover, emptyPass)
 	case "retries":
 		return directive.Count(b.Dispenser, &m.Retries)
 	}
 	return b.Errf("unrecognized subdirective %q: a model takes to, match, policy, fallback, fallback_on, retries, timeout, "+
-		"on_unsupported, on_ambiguous, set and default", name)
+		"on_unsupported, on_ambiguous, on_empty, set and default", name)
 }
 
 // readTarget reads to <provider>/<model> [weight <n>] [priority <n>].

@@ -59,6 +59,11 @@ type Model struct {
 	// Default: failover_once.
 	OnAmbiguous string `json:"on_ambiguous,omitempty"`
 
+	// What becomes of an answer with nothing in it, no text, no call and no reason
+	// for that, while another target remains: failover asks that one, though both
+	// are paid for, pass passes the answer on. Default: failover.
+	OnEmpty string `json:"on_empty,omitempty"`
+
 	// Members of the client's request to set, whatever it says, by their paths in
 	// the client's own format: temperature, metadata.team. A value that is a
 	// string may hold placeholders that are known when the config is loaded.
@@ -151,6 +156,12 @@ func (t *Target) UnmarshalJSON(data []byte) error {
 const (
 	ambiguousFailover = "failover_once"
 	ambiguousFail     = "fail"
+)
+
+// What becomes of an answer with nothing in it.
+const (
+	emptyFailover = "failover"
+	emptyPass     = "pass"
 )
 
 // condition is what a fallback can be for.
@@ -247,6 +258,11 @@ func (m *Model) checkWords(pointer string) error {
 	case "", ambiguousFailover, ambiguousFail:
 	default:
 		return &placedError{pointer + "/on_ambiguous", fmt.Errorf("on_ambiguous must be %s or %s, not %q", ambiguousFailover, ambiguousFail, m.OnAmbiguous)}
+	}
+	switch m.OnEmpty {
+	case "", emptyFailover, emptyPass:
+	default:
+		return &placedError{pointer + "/on_empty", fmt.Errorf("on_empty must be %s or %s, not %q", emptyFailover, emptyPass, m.OnEmpty)}
 	}
 	if _, err := parseConditions(m.FallbackOn); err != nil {
 		return &placedError{pointer + "/fallback_on", err}

@@ -136,21 +136,20 @@ func build(parent caddy.Context, cfg *Config, shared *authority, logger *zap.Log
 	}
 	table.Consult(prices)
 	g.gateway = &gateway.Gateway{
-		Surface:    cfg.surface(),
-		Auth:       who.Authenticator,
-		Routes:     table,
-		Memory:     g.memory(),
-		Pins:       g.pins(),
-		Catalog:    prices,
-		Observer:   observer,
-		Limits:     cfg.limits(),
-		Retries:    gateway.DefaultRetries,
-		Backoff:    gateway.DefaultBackoff,
-		Breaker:    cfg.Breaker.policy(),
-		Stream:     cfg.stream(),
-		Streams:    openStreams,
-		Kept:       g.keptStreams(),
-		RetryEmpty: true,
+		Surface:  cfg.surface(),
+		Auth:     who.Authenticator,
+		Routes:   table,
+		Memory:   g.memory(),
+		Pins:     g.pins(),
+		Catalog:  prices,
+		Observer: observer,
+		Limits:   cfg.limits(),
+		Retries:  gateway.DefaultRetries,
+		Backoff:  gateway.DefaultBackoff,
+		Breaker:  cfg.Breaker.policy(),
+		Stream:   cfg.stream(),
+		Streams:  openStreams,
+		Kept:     g.keptStreams(),
 	}
 	if cfg.Retries != nil {
 		g.gateway.Retries = *cfg.Retries

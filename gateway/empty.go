@@ -23,7 +23,7 @@ func (a *attempt) worthless(s transform.Summary) *failure {
 	}
 	switch s.Finish {
 	case transform.FinishUnknown, transform.FinishStop:
-		if a.g.RetryEmpty && a.tries.mayRepeat() && a.tries.canFollow(routing.OnError) {
+		if !a.passesEmpty() && a.tries.mayRepeat() && a.tries.canFollow(routing.OnError) {
 			return failureOf(errEmptyAnswer, ambiguous)
 		}
 	case transform.FinishContentFilter:
@@ -31,6 +31,8 @@ func (a *attempt) worthless(s transform.Summary) *failure {
 	}
 	return nil
 }
+
+func (a *attempt) passesEmpty() bool { return a.plan.Route != nil && a.plan.Route.PassEmpty }
 
 // blocked is the failure of an answer of which a provider's filter left nothing,
 // if the route has a fallback for that.

@@ -69,20 +69,23 @@ func TestEmptyAnswerOfTheLastTargetIsPassedOnAsItIs(t *testing.T) {
 }
 
 func TestEmptyAnswersArePassedOnWhereTheyMay(t *testing.T) {
-	off := func(g *gateway.Gateway) { g.RetryEmpty = false }
 	for _, request := range []string{ask("m"), askStream("m")} {
 		for name, test := range map[string]struct {
-			reply  testllm.Reply
-			change func(*gateway.Gateway)
+			reply testllm.Reply
+			pass  bool
 		}{
-			"switched off": {emptyReplies["a"], off},
-			"for length":   {testllm.Reply{Chunks: []string{}, Finish: "length"}, nil},
-			"a call":       {testllm.Reply{Chunks: []string{}, Tools: []testllm.Tool{{Name: "f"}}}, nil},
-			"reasoning":    {testllm.Reply{Chunks: []string{}, Thinking: "hm"}, nil},
-			"filtered":     {testllm.Reply{Chunks: []string{}, Finish: "content_filter"}, nil},
+			"switched off": {emptyReplies["a"], true},
+			"for length":   {testllm.Reply{Chunks: []string{}, Finish: "length"}, false},
+			"a call":       {testllm.Reply{Chunks: []string{}, Tools: []testllm.Tool{{Name: "f"}}}, false},
+			"reasoning":    {testllm.Reply{Chunks: []string{}, Thinking: "hm"}, false},
+			"filtered":     {testllm.Reply{Chunks: []string{}, Finish: "content_filter"}, false},
 		} {
 			t.Run(name, func(t *testing.T) {
-				g, a, b := pair(t, test.change)
+				a, b := testllm.New(t), testllm.New(t)
+				g := setup{
+					upstreams: []*providers.Upstream{load(t, "a", "openai", a.URL+"/v1"), load(t, "b", "openai", b.URL+"/v1")},
+					aliases:   []alias{{name: "m", to: []string{"a/x", "b/x"}, edit: func(r *routing.Route) { r.PassEmpty = test.pass }}},
+				}.start(t)
 				a.Script(test.reply)
 				equal(t, "status", g.chat(t, request).status, http.StatusOK)
 				wantCalls(t, b, 0)

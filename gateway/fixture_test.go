@@ -112,7 +112,7 @@ func (s setup) gateway(t testing.TB, observer gateway.Observer) *gateway.Gateway
 		Auth:    who, Routes: s.table(t), Observer: observer,
 		Limits: gateway.DefaultLimits(), Retries: gateway.DefaultRetries,
 		Backoff: gateway.Backoff{Transient: time.Millisecond, Throttled: time.Millisecond, Most: time.Second}, Breaker: routing.DefaultBreaker,
-		Streams: new(gateway.Streams), RetryEmpty: true, Memory: signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour, nil)},
+		Streams: new(gateway.Streams), Memory: signatures{cache.NewShortLived[*gateway.Remembered](100, time.Hour, nil)},
 		Pins: cache.NewShortLived[gateway.Pin](100, time.Hour, nil),
 	}
 	if s.change != nil {

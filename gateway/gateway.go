@@ -46,8 +46,6 @@ type Gateway struct {
 	// Kept are the streams to which clients may come back. They outlive the
 	// gateway too. nil: none is kept.
 	Kept *KeptStreams
-	// RetryEmpty has another target answer where one said nothing.
-	RetryEmpty bool
 }
 
 // Limits bound what one request may take.

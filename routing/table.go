@@ -68,6 +68,8 @@ type Route struct {
 	OnUnsupported OnUnsupported
 	// FailAmbiguous does not send again what may have been answered.
 	FailAmbiguous bool
+	// PassEmpty passes on an answer with nothing in it although another target remains.
+	PassEmpty bool
 	// Timeouts replace the gateway's where they are not 0.
 	Timeouts Timeouts
 	// Overrides are made to requests that ask for the route, in the order of their
