@@ -221,7 +221,7 @@ func (b *books) compare(what string, r *usage.Record, text string, err error) {
 }
 
 func TestLedgerOfRandomFaults(t *testing.T) {
-	seeds := uint64(6)
+	seeds := uint64(20)
 	if os.Getenv("LLMPROXY_LONG") != "" {
 		seeds = 300
 	}
