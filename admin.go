@@ -37,8 +37,11 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 type statusReport struct {
 	// InFlight counts the calls of the process: those that began with a config
 	// that is replaced by now are among them.
-	InFlight int64           `json:"in_flight"`
-	Handlers []handlerStatus `json:"handlers"`
+	InFlight int64 `json:"in_flight"`
+	// Generations counts the configs that still serve: one for each handler, and
+	// those that were replaced and whose calls go on.
+	Generations int64           `json:"generations"`
+	Handlers    []handlerStatus `json:"handlers"`
 }
 
 type handlerStatus struct {
@@ -53,7 +56,7 @@ func (*adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	if err := onlyMethod(r, http.MethodGet); err != nil {
 		return err
 	}
-	report := statusReport{InFlight: inFlight.Load(), Handlers: []handlerStatus{}}
+	report := statusReport{InFlight: inFlight.Load(), Generations: generations.Load(), Handlers: []handlerStatus{}}
 	if app := active(); app != nil {
 		report.Handlers = app.status()
 	}

@@ -36,6 +36,10 @@ type generation struct {
 	watched []func()
 }
 
+// generations counts those that are not over: one for each handler in use, and
+// those that were replaced while calls went on.
+var generations atomic.Int64
+
 // acquire takes part in a generation; false if it is over.
 func (g *generation) acquire() bool {
 	for {
@@ -57,6 +61,7 @@ func (g *generation) release() {
 }
 
 func (g *generation) close() {
+	generations.Add(-1)
 	g.cancel()
 	g.own.release()
 	for _, key := range g.shared {
@@ -105,6 +110,7 @@ func build(parent caddy.Context, cfg *Config, shared *authority, logger *zap.Log
 	ctx, cancel := caddy.NewContext(parent)
 	g := &generation{cancel: cancel}
 	g.users.Store(1)
+	generations.Add(1)
 	defer func() {
 		if err != nil {
 			g.release()

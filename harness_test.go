@@ -32,6 +32,8 @@ func TestMain(m *testing.M) {
 	if workshop, err = os.MkdirTemp("", "llmproxy"); err != nil {
 		panic(err)
 	}
+	listenOnce() // or the runtime's own descriptors would count
+	files := openFiles("self")
 	code := m.Run()
 	if err := os.RemoveAll(workshop); err != nil {
 		panic(err)
@@ -42,8 +44,27 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}
+		if left := openFiles("self"); left > files {
+			fmt.Fprintf(os.Stderr, "%d file descriptors are open, of %d before\n", left, files)
+			code = 1
+		}
 	}
 	os.Exit(code)
+}
+
+func listenOnce() {
+	if listener, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+		_ = listener.Close()
+	}
+}
+
+// openFiles counts the file descriptors of a process, where the system shows them.
+func openFiles(process string) int {
+	entries, err := os.ReadDir(filepath.Join("/proc", process, "fd"))
+	if err != nil {
+		return 0
+	}
+	return len(entries)
 }
 
 // caddyBinary builds ./cmd/caddy, once for all tests and only if one needs it.

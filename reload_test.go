@@ -28,6 +28,9 @@ http://127.0.0.1:%s {
 		config %s
 		retries %d
 		auth anonymous
+		breaker {
+			open 300s
+		}
 		provider fake openai {
 			base_url %s/v1
 			api_key k
@@ -49,7 +52,12 @@ type storm struct {
 func newStorm(t *testing.T) *storm {
 	s := &storm{t: t, provider: testllm.New(t), port: freePort(t), yaml: filepath.Join(t.TempDir(), "models.yaml")}
 	s.provider.On(func(c *testllm.Call) testllm.Reply {
-		if strings.Contains(string(c.Body), "wait") {
+		switch {
+		case c.Model == "busy":
+			return testllm.Reply{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"300"}}}
+		case c.Model == "broken":
+			return testllm.Reply{Status: http.StatusInternalServerError}
+		case strings.Contains(string(c.Body), "wait"):
 			return testllm.Reply{Chunks: []string{"one ", "two ", "three"}, StallAfter: 2}
 		}
 		return testllm.Reply{Chunks: strings.SplitAfter(strings.Repeat("word ", 20), " "), ChunkDelay: 2 * time.Millisecond}
@@ -130,14 +138,7 @@ func (s *storm) change(i int) {
 	}
 }
 
-// openFiles counts the process's file descriptors, where the system shows them.
-func (s *storm) openFiles() int {
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.gateway.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	return len(entries)
-}
+func (s *storm) openFiles() int { return openFiles(strconv.Itoa(s.gateway.cmd.Process.Pid)) }
 
 var goroutineTotal = regexp.MustCompile(`total (\d+)`)
 
@@ -206,6 +207,7 @@ func (s *storm) keepStreaming(stop <-chan struct{}) error {
 }
 
 func TestReloadsBreakNoStreamAndLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
 	s := newStorm(t)
 	first := openStream(t, s.base(), chatBody("storm", "go", true))
 	first.rest(t)
