@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -111,5 +112,25 @@ func (s *storm) awaitOne() {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("%d configs and %d calls are left", found.Generations, found.InFlight)
 		}
+	}
+}
+
+func TestS16GaugesFallWhenClientsLeave(t *testing.T) {
+	t.Parallel()
+	const clients = 20
+	s := newStorm(t)
+	for range clients {
+		openStream(t, s.base(), chatBody("storm", "wait", true)).response.Body.Close()
+	}
+	s.provider.WaitCancelled(t, clients)
+	s.awaitOne()
+	if n := s.standing().Handlers[0].Providers[0].InFlight; n != 0 {
+		t.Errorf("%d attempts count as on their way", n)
+	}
+	if _, metrics := s.gateway.configure(t, http.MethodGet, "/metrics", ""); !strings.Contains(metrics, "caddy_llm_proxy_requests_in_flight 0\n") {
+		t.Error("the gauge of calls has not fallen")
+	}
+	if log := s.gateway.text(); strings.Count(log, `"ending":"client_gone"`) != clients {
+		t.Errorf("%d records say that the client was gone", strings.Count(log, `"ending":"client_gone"`))
 	}
 }

@@ -221,7 +221,7 @@ func (b *books) compare(what string, r *usage.Record, text string, err error) {
 }
 
 func TestLedgerOfRandomFaults(t *testing.T) {
-	seeds := uint64(20)
+	seeds := uint64(12)
 	if os.Getenv("LLMPROXY_LONG") != "" {
 		seeds = 300
 	}
