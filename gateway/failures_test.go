@@ -23,6 +23,7 @@ func TestFailedAttemptsAreBookedUnderTheTargetTheyWereMadeTo(t *testing.T) {
 	if failed.Tokens.Input == 0 || !failed.Tokens.Estimated || failed.Cause == "" {
 		t.Errorf("the failure is booked as %+v", failed)
 	}
+	equal(t, "cause of the call", record.Cause, "")
 	equal(t, "input of the answer", record.AnswerTokens().Input, int64(testllm.DefaultUsage.Input))
 	equal(t, "input in all", record.Tokens.Input, failed.Tokens.Input+int64(testllm.DefaultUsage.Input))
 }
