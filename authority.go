@@ -15,6 +15,7 @@ import (
 	"github.com/caddyllm/llmproxy/auth"
 	"github.com/caddyllm/llmproxy/cache"
 	"github.com/caddyllm/llmproxy/gateway"
+	"github.com/caddyllm/llmproxy/internal/quota"
 )
 
 // authority is one built Auth: it says who may call. Its files are watched, and
@@ -22,14 +23,15 @@ import (
 type authority struct {
 	*auth.Authenticator
 	config *Auth
+	place  string
 	keys   *keyFile // nil: there is none
 	tokens *auth.KeySet
 	// keysWatched and tokensWatched are what is known of the two files.
 	keysWatched, tokensWatched watchedFile
 	// surface is what llm_auth acts on; the zero value where sites differ.
 	surface gateway.Surface
-	// shared is the key of the pool in which the tokens' keys outlive this, if they do.
-	shared any
+	// shared are the keys of what outlives this in the pool.
+	shared []any
 }
 
 var errNoAuth = errors.New("nothing says who may call: write \"auth anonymous\" to let everybody in, or \"auth { key <id> <secret> }\" for clients with keys")
@@ -71,11 +73,13 @@ func checkIdentity(text string) error {
 }
 
 // newAuthority resolves who may call. It reads files, but asks no network.
-func newAuthority(a *Auth) (*authority, error) {
+//
+// place is where the keys stand: nowhere in particular if all sites share them.
+func newAuthority(a *Auth, place string) (*authority, error) {
 	if !a.says() {
 		return nil, &placedError{"/auth", fmt.Errorf("auth: %w", errNoAuth)}
 	}
-	who := &authority{config: a}
+	who := &authority{config: a, place: place}
 	if err := who.open(); err != nil {
 		who.release()
 		return nil, err
@@ -85,7 +89,7 @@ func newAuthority(a *Auth) (*authority, error) {
 
 func (w *authority) open() (err error) {
 	a := w.config
-	settings := auth.Settings{Anonymous: a.Anonymous, Keyed: a.KeysFile != ""}
+	settings := auth.Settings{Anonymous: a.Anonymous, Keyed: a.KeysFile != "", Place: w.place, Off: w.switches()}
 	for _, text := range a.Origins {
 		origin, err := auth.ParseOrigin(text)
 		if err != nil {
@@ -132,11 +136,11 @@ func (w *authority) resolve(file *keyFile) (keys []auth.Key, groups []auth.Group
 func resolveKeys(repl *caddy.Replacer, pointer string, keys map[string]*Key, groups map[string]*Group) ([]auth.Key, []auth.Group, error) {
 	resolvedKeys, resolvedGroups := make([]auth.Key, 0, len(keys)), make([]auth.Group, 0, len(groups))
 	for _, id := range slices.Sorted(maps.Keys(groups)) {
-		rights, err := groups[id].resolve()
+		rights, perKey, err := groups[id].resolve(quota.Members)
 		if err != nil {
 			return nil, nil, &placedError{pointer + "/groups/" + escapePointer(id), fmt.Errorf("auth: group %q: %w", id, err)}
 		}
-		resolvedGroups = append(resolvedGroups, auth.Group{ID: id, Rights: rights})
+		resolvedGroups = append(resolvedGroups, auth.Group{ID: id, Rights: rights, PerKey: perKey})
 	}
 	for _, id := range slices.Sorted(maps.Keys(keys)) {
 		key, err := keys[id].resolve(repl, id)
@@ -176,10 +180,23 @@ func identityOf(placeholder string) func(*http.Request) string {
 
 // release gives up what is shared with other configs.
 func (w *authority) release() {
-	if w != nil && w.shared != nil {
-		_, _ = sharedState.Delete(w.shared)
-		w.shared = nil
+	if w == nil {
+		return
 	}
+	for _, key := range w.shared {
+		_, _ = sharedState.Delete(key)
+	}
+	w.shared = nil
+}
+
+// switchesKey is of the callers that are switched off, at a place of keys.
+type switchesKey struct{ place string }
+
+func (w *authority) switches() *auth.Switches {
+	key := switchesKey{w.place}
+	off, _, _ := sharedState.LoadOrNew(key, func() (caddy.Destructor, error) { return new(auth.Switches), nil })
+	w.shared = append(w.shared, key)
+	return off.(*auth.Switches)
 }
 
 // reload looks at the files and puts into use what has changed.
@@ -262,7 +279,7 @@ func (w *authority) openKeySet(j *JWT) error {
 		if err != nil {
 			return err
 		}
-		w.shared, w.tokens = key, set.(*auth.KeySet)
+		w.shared, w.tokens = append(w.shared, key), set.(*auth.KeySet)
 		return nil
 	}
 	text, digest, err := w.tokensWatched.changed(j.JWKS)

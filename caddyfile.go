@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddyllm/llmproxy/internal/directive"
+	"github.com/caddyllm/llmproxy/internal/quota"
 	"github.com/caddyllm/llmproxy/providers"
 )
 
@@ -53,6 +54,12 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			api_key   <secret>...
 //			header    <name> <value>
 //			models    <id or glob>...
+//			limits {
+//				… what a block has
+//				per_key {
+//					… the same, for each api_key
+//				}
+//			}
 //			transport <module> { … }
 //			health {
 //				uri      <path>
@@ -85,11 +92,18 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			on_empty       failover|pass
 //			set      <path> <value>
 //			default  <path> <value>
+//			limits   { … }
 //		}
 //
 //		auth [anonymous] [caddy [<placeholder>]] {
 //			group <id> {
 //				models     <glob>...
+//				limits {
+//					… what a block has
+//					per_key {
+//						… the same, for each key without limits of its own
+//					}
+//				}
 //				not_before <date>
 //				expires    <date>
 //				metadata   <name> <value>
@@ -111,6 +125,25 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			origins <origin>...
 //		}
 //
+//		limits {
+//			requests    <n> <window>
+//			rpm         <n>
+//			rpd         <n>
+//			tokens      <n> <window>
+//			tpm         <n>
+//			concurrency <n>
+//			budget      <usd> <window>
+//			queue       <duration> [<length>]
+//			unpriced    allow|refuse
+//		}
+//		state    memory {
+//			file <file>|off
+//		}
+//		state    redis <url> {
+//			prefix    <prefix>
+//			instances <n>
+//			cluster
+//		}
 //		stream {
 //			heartbeat     <duration>|off
 //			on_disconnect cancel|drain [<duration>]
@@ -179,6 +212,10 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 		return nil
 	case "auth":
 		return c.readAuth(d)
+	case "limits":
+		return readLimits(d, &c.Limits, quota.Single)
+	case "state":
+		return c.readState(d)
 	case "stream":
 		return c.readStream(d)
 	case "retries":
@@ -198,7 +235,7 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 		}
 		return nil
 	}
-	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, stream, retries, breaker, max_body, media and prices", name)
+	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, limits, state, stream, retries, breaker, max_body, media and prices", name)
 }
 
 // readWord reads one of a few words.

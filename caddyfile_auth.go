@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/auth"
 	"github.com/caddyllm/llmproxy/internal/directive"
+	"github.com/caddyllm/llmproxy/internal/quota"
 )
 
 // readAuth reads auth [anonymous] [caddy [<placeholder>]] { key …, group …, … }.
@@ -132,7 +133,7 @@ func (a *Auth) readKey(d *caddyfile.Dispenser) error {
 				err = directive.One(d, &key.Group)
 			}
 		} else {
-			err = key.readLine(&block, "a key takes group, ")
+			err = key.readLine(&block, quota.Single, "a key takes group, ")
 		}
 		if err != nil {
 			return err
@@ -161,11 +162,11 @@ func (a *Auth) readGroup(d *caddyfile.Dispenser) error {
 	group := new(Group)
 	block := directive.Block{Dispenser: d}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := group.readLine(&block, "a group takes "); err != nil {
+		if err := group.readLine(&block, quota.Members, "a group takes "); err != nil {
 			return err
 		}
 	}
-	if err := group.check(); err != nil {
+	if err := group.check(quota.Members); err != nil {
 		return d.Errf("group %q: %v", id, err)
 	}
 	if a.Groups == nil {
@@ -177,7 +178,7 @@ func (a *Auth) readGroup(d *caddyfile.Dispenser) error {
 
 // readLine reads what keys and groups have in common; takes begins the error of
 // what neither has.
-func (r *Rights) readLine(b *directive.Block, takes string) error {
+func (r *Rights) readLine(b *directive.Block, at quota.Place, takes string) error {
 	name := b.Val()
 	if name == "metadata" {
 		return r.readMetadata(b.Dispenser)
@@ -186,6 +187,8 @@ func (r *Rights) readLine(b *directive.Block, takes string) error {
 		return err
 	}
 	switch name {
+	case "limits":
+		return readLimits(b.Dispenser, &r.Limits, at)
 	case "models":
 		return directive.Some(b.Dispenser, (*[]string)(&r.Models))
 	case "not_before":
@@ -199,7 +202,7 @@ func (r *Rights) readLine(b *directive.Block, takes string) error {
 		r.Disabled = true
 		return directive.NoBlock(b.Dispenser)
 	}
-	return b.Errf("unrecognized subdirective %q: %smodels, not_before, expires, metadata and disabled", name, takes)
+	return b.Errf("unrecognized subdirective %q: %smodels, limits, not_before, expires, metadata and disabled", name, takes)
 }
 
 func readDate(d *caddyfile.Dispenser, into *string) error {

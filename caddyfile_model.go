@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddyllm/llmproxy/internal/directive"
+	"github.com/caddyllm/llmproxy/internal/quota"
 	"github.com/caddyllm/llmproxy/routing"
 )
 
@@ -63,6 +64,8 @@ func (m *Model) readLine(b *directive.Block) error {
 	switch name {
 	case "match":
 		return m.readMatch(b.Dispenser)
+	case "limits":
+		return readLimits(b.Dispenser, &m.Limits, quota.Single)
 	case "policy":
 		return m.readPolicy(b.Dispenser)
 	case "fallback":
@@ -82,7 +85,7 @@ func (m *Model) readLine(b *directive.Block) error {
 		return directive.Count(b.Dispenser, &m.Retries)
 	}
 	return b.Errf("unrecognized subdirective %q: a model takes to, match, policy, fallback, fallback_on, retries, timeout, "+
-		"on_unsupported, on_ambiguous, on_empty, set and default", name)
+		"on_unsupported, on_ambiguous, on_empty, set, default and limits", name)
 }
 
 // readTarget reads to <provider>/<model> [weight <n>] [priority <n>].

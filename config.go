@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddyllm/llmproxy/internal/quota"
 	"github.com/caddyllm/llmproxy/providers"
 )
 
@@ -49,6 +50,14 @@ type Config struct {
 
 	// Who may call. It must be said somewhere: open access is a choice.
 	Auth *Auth `json:"auth,omitempty"`
+
+	// What all calls together may use. They are counted for each llm_proxy block of a
+	// server, in the order of the blocks.
+	Limits *quota.Limits `json:"limits,omitempty"`
+
+	// Where what is used is counted. Default: in memory, and in a file below Caddy's
+	// data directory what must outlast a restart.
+	State *State `json:"state,omitempty"`
 
 	// How streams are written.
 	Stream *Stream `json:"stream,omitempty"`
@@ -123,6 +132,12 @@ type Rights struct {
 
 	// Notes for logs and placeholders: {http.auth.user.<name>}.
 	Metadata map[string]string `json:"metadata,omitempty"`
+
+	// What the key may use, or all keys of the group together; per_key of a group is
+	// what each of its keys may use that has no limits of its own. Whoever Caddy or a
+	// token identifies has the limits of the key of that id and of the group. Default:
+	// no limits.
+	Limits *quota.Limits `json:"limits,omitempty"`
 }
 
 // Group is what keys have in common.
@@ -262,6 +277,12 @@ func (c *Config) check() error {
 	if err := c.Stream.check(); err != nil {
 		return err
 	}
+	if err := checkLimits("", c.Limits, quota.Single); err != nil {
+		return err
+	}
+	if err := c.State.check(); err != nil {
+		return err
+	}
 	if c.MaxBody < 0 {
 		return &placedError{"/max_body", errors.New("max_body must be positive")}
 	}
@@ -335,6 +356,12 @@ func merge(outer, inner *Config) (*Config, error) {
 	}
 	if inner.Stream != nil {
 		merged.Stream = inner.Stream
+	}
+	if inner.Limits != nil {
+		merged.Limits = inner.Limits
+	}
+	if inner.State != nil {
+		merged.State = inner.State
 	}
 	if inner.Retries != nil {
 		merged.Retries = inner.Retries

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddyllm/llmproxy/internal/quota"
 	"github.com/caddyllm/llmproxy/providers"
 	"github.com/caddyllm/llmproxy/routing"
 )
@@ -72,6 +73,10 @@ type Model struct {
 
 	// Members to add where the client's request has none, or null.
 	Default map[string]json.RawMessage `json:"default,omitempty"`
+
+	// What all calls together may use that ask for the model by this name, whatever
+	// target or fallback answers. Default: no limits.
+	Limits *quota.Limits `json:"limits,omitempty"`
 }
 
 // Timeout bounds how long a provider may take.
@@ -242,6 +247,9 @@ func (m *Model) check(pointer string) error {
 		return err
 	}
 	if _, err := m.overrides(pointer); err != nil {
+		return err
+	}
+	if err := checkLimits(pointer, m.Limits, quota.Single); err != nil {
 		return err
 	}
 	return m.To.check(pointer)

@@ -52,6 +52,7 @@ func (h *Handler) endStreamsAtExit() {
 func settleLastCalls() {
 	openStreams.End()
 	openStreams.Wait(lastCalls)
+	closeCounters()
 }
 
 // gracePeriod is how long Caddy waits for requests before it stops. It asks the

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyllm/llmproxy/cache"
 	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyllm/llmproxy/gateway"
+	"github.com/caddyllm/llmproxy/internal/quota"
 	"github.com/caddyllm/llmproxy/providers"
 	"github.com/caddyllm/llmproxy/routing"
 )
@@ -32,6 +33,8 @@ type generation struct {
 	users atomic.Int64
 	// shared are the keys of the state that outlives the config.
 	shared []any
+	// counted is where use is counted; nil: nowhere.
+	counted *counters
 	// watched end the probes of providers.
 	watched []func()
 }
@@ -39,6 +42,30 @@ type generation struct {
 // generations counts those that are not over: one for each handler in use, and
 // those that were replaced while calls went on.
 var generations atomic.Int64
+
+// use opens what is opened only for a config that comes into use.
+func (g *generation) use() error {
+	if g == nil || g.counted == nil {
+		return nil
+	}
+	return g.counted.use()
+}
+
+// handlerPlace is where a handler stands.
+type handlerPlace struct {
+	// name is the handler's, the same in every config of its shape.
+	name string
+	// models are those that all sites share.
+	models map[string]Models
+}
+
+// of is where what is counted for a model belongs: to all sites, or to the handler's own.
+func (p *handlerPlace) of(name string, models Models) string {
+	if shared := p.models[name]; len(shared) > 0 && shared[0] == models[0] {
+		return ""
+	}
+	return p.name
+}
 
 // acquire takes part in a generation; false if it is over.
 func (g *generation) acquire() bool {
@@ -103,7 +130,7 @@ func (memory) Destruct() error { return nil }
 
 // build makes a generation of a config. The global options, sites and YAML files
 // all come this way. It does no network input or output.
-func build(parent caddy.Context, cfg *Config, shared *authority, logger *zap.Logger, observer gateway.Observer) (_ *generation, err error) {
+func build(parent caddy.Context, cfg *Config, at handlerPlace, shared *authority, logger *zap.Logger, observer gateway.Observer) (_ *generation, err error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -119,7 +146,7 @@ func build(parent caddy.Context, cfg *Config, shared *authority, logger *zap.Log
 
 	who := shared
 	if who == nil || who.config != cfg.Auth {
-		if who, err = newAuthority(cfg.Auth); err != nil {
+		if who, err = newAuthority(cfg.Auth, at.name); err != nil {
 			return nil, err
 		}
 		g.own = who
@@ -128,7 +155,7 @@ func build(parent caddy.Context, cfg *Config, shared *authority, logger *zap.Log
 	if err != nil {
 		return nil, err
 	}
-	routes, err := loadRoutes(ctx, cfg, upstreams, logger)
+	routes, err := loadRoutes(ctx, cfg, at, upstreams, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +168,10 @@ func build(parent caddy.Context, cfg *Config, shared *authority, logger *zap.Log
 		return nil, &placedError{"/prices", fmt.Errorf("prices: %w", err)}
 	}
 	table.Consult(prices)
+	quotas, err := g.quotas(cfg, at, who, upstreams)
+	if err != nil {
+		return nil, err
+	}
 	g.gateway = &gateway.Gateway{
 		Surface:  cfg.surface(),
 		Auth:     who.Authenticator,
@@ -150,6 +181,8 @@ func build(parent caddy.Context, cfg *Config, shared *authority, logger *zap.Log
 		Catalog:  prices,
 		Observer: observer,
 		Limits:   cfg.limits(),
+		Quotas:   quotas,
+		Queue:    cfg.queue(),
 		Retries:  gateway.DefaultRetries,
 		Backoff:  gateway.DefaultBackoff,
 		Breaker:  cfg.Breaker.policy(),
@@ -249,6 +282,14 @@ func (c *Config) limits() gateway.Limits {
 	return limits
 }
 
+// queue is how calls wait for providers: as they do for the handler's own limits.
+func (c *Config) queue() *gateway.Queue {
+	if own, _, err := c.Limits.Rules(quota.Single); err == nil && own != nil && own.Wait > 0 {
+		return &gateway.Queue{Wait: own.Wait, Length: int64(own.Length)}
+	}
+	return nil
+}
+
 func (c *Config) stream() gateway.Stream {
 	stream := gateway.Stream{Heartbeat: gateway.DefaultHeartbeat}
 	s := c.Stream
@@ -285,7 +326,7 @@ func loadProviders(ctx caddy.Context, cfg *Config, logger *zap.Logger) ([]*provi
 	for _, name := range order {
 		upstream, err := loadProvider(ctx, name, raw[name])
 		if err != nil {
-			return nil, &placedError{"/providers/" + escapePointer(name), fmt.Errorf("provider %q: %w", name, err)}
+			return nil, &placedError{"/providers/" + escapePointer(name) + pointerOf(err), fmt.Errorf("provider %q: %w", name, err)}
 		}
 		if upstream.Base().HasLiteralKey() {
 			logger.Warn("a provider's credential stands in the config, where the admin API and saved configs show it: "+

@@ -15,12 +15,14 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyllm/llmproxy/internal/glob"
+	"github.com/caddyllm/llmproxy/internal/quota"
+	"github.com/caddyllm/llmproxy/limits"
 	"github.com/caddyllm/llmproxy/providers"
 	"github.com/caddyllm/llmproxy/routing"
 )
 
 // loadRoutes makes routes of the models. Those of one name keep their order.
-func loadRoutes(ctx caddy.Context, cfg *Config, upstreams []*providers.Upstream, logger *zap.Logger) ([]*routing.Route, error) {
+func loadRoutes(ctx caddy.Context, cfg *Config, at handlerPlace, upstreams []*providers.Upstream, logger *zap.Logger) ([]*routing.Route, error) {
 	routes := make([]*routing.Route, 0, len(cfg.Models))
 	for _, name := range slices.Sorted(maps.Keys(cfg.Models)) {
 		models := cfg.Models[name]
@@ -33,6 +35,15 @@ func loadRoutes(ctx caddy.Context, cfg *Config, upstreams []*providers.Upstream,
 				}
 				return nil, &placedError{place, fmt.Errorf("model %q: %w", name, err)}
 			}
+			subject := name
+			if len(models) > 1 {
+				subject += " " + strconv.Itoa(i+1)
+			}
+			rules, _, err := model.Limits.Rules(quota.Single)
+			if err != nil {
+				return nil, &placedError{"/models/" + escapePointer(name), fmt.Errorf("model %q: %w", name, err)}
+			}
+			route.Quota = rules.Quota(limits.ScopeModel, at.of(name, models), subject)
 			routes = append(routes, route)
 		}
 	}

@@ -73,7 +73,7 @@ func TestThousandsOfKeysLoad(t *testing.T) {
 	best := time.Hour
 	for range 3 {
 		start := time.Now()
-		who, err := newAuthority(&Auth{KeysFile: path})
+		who, err := newAuthority(&Auth{KeysFile: path}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +103,7 @@ func TestKeyFileIsReplacedOnlyByGoodOnes(t *testing.T) {
 		}
 	}
 	write("keys:\n  a: {secret: first-secret}\n")
-	who, err := newAuthority(&Auth{KeysFile: path, Keys: map[string]*Key{"inline": {Digest: []string{auth.DigestOf("inline-secret").String()}}}})
+	who, err := newAuthority(&Auth{KeysFile: path, Keys: map[string]*Key{"inline": {Digest: []string{auth.DigestOf("inline-secret").String()}}}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestAuthorityFindsMistakesOfAllTogether(t *testing.T) {
 		"twice":              {&Auth{Keys: map[string]*Key{"a": {Digest: digest}, "b": {Digest: digest}}}, "the same secret"},
 		"literal":            {&Auth{Keys: map[string]*Key{"a": {Secret: []string{"a-good-secret"}}}}, "the secret is literal"},
 	} {
-		if _, err := newAuthority(test.auth); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := newAuthority(test.auth, ""); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: the error is %v", name, err)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddyllm/llmproxy/auth"
+	"github.com/caddyllm/llmproxy/internal/quota"
+	"github.com/caddyllm/llmproxy/limits"
 )
 
 // maxSecrets is how many secrets of a key are live at once: an old one and a new one.
@@ -57,7 +59,7 @@ func isPlaceholder(text string) bool {
 // resolve makes the key that requests are compared with.
 func (k *Key) resolve(repl *caddy.Replacer, id string) (key auth.Key, err error) {
 	key = auth.Key{ID: id, Group: k.Group}
-	if key.Rights, err = k.Rights.resolve(); err != nil {
+	if key.Rights, _, err = k.Rights.resolve(quota.Single); err != nil {
 		return key, err
 	}
 	for _, text := range k.Digest {
@@ -92,15 +94,19 @@ func resolveSecret(repl *caddy.Replacer, text string) (digest auth.Digest, err e
 	return auth.DigestOf(secret), nil
 }
 
-func (r *Rights) resolve() (rights auth.Rights, err error) {
+// resolve also tells what each key of a group may use.
+func (r *Rights) resolve(at quota.Place) (rights auth.Rights, perKey *limits.Rules, err error) {
 	rights = auth.Rights{Models: r.Models, Disabled: r.Disabled, Metadata: r.Metadata}
+	if rights.Limits, perKey, err = r.Limits.Rules(at); err != nil {
+		return rights, nil, err
+	}
 	if rights.NotBefore, err = parseDate(r.NotBefore); err != nil {
-		return rights, fmt.Errorf("not_before: %w", err)
+		return rights, nil, fmt.Errorf("not_before: %w", err)
 	}
 	if rights.Expires, err = parseDate(r.Expires); err != nil {
-		return rights, fmt.Errorf("expires: %w", err)
+		return rights, nil, fmt.Errorf("expires: %w", err)
 	}
-	return rights, nil
+	return rights, perKey, nil
 }
 
 // parseDate reads a day, which begins at midnight UTC, or a time. Nothing is no date.
@@ -135,7 +141,7 @@ func checkMetadata(name, value string) error {
 }
 
 // check finds what can be wrong without resolving anything.
-func (r *Rights) check() error {
+func (r *Rights) check(at quota.Place) error {
 	if r.Models != nil && len(r.Models) == 0 {
 		return errors.New("models is empty: name some, or leave it out for all")
 	}
@@ -144,7 +150,7 @@ func (r *Rights) check() error {
 			return err
 		}
 	}
-	rights, err := r.resolve()
+	rights, _, err := r.resolve(at)
 	if err == nil && !rights.Expires.IsZero() && !rights.NotBefore.Before(rights.Expires) {
 		err = errors.New("expires is not after not_before")
 	}
@@ -172,7 +178,7 @@ func (k *Key) check() error {
 			return err
 		}
 	}
-	return k.Rights.check()
+	return k.Rights.check(quota.Single)
 }
 
 // checkKeys checks what a place says of keys and groups. Errors name the place.
@@ -181,10 +187,10 @@ func checkKeys(pointer string, keys map[string]*Key, groups map[string]*Group, o
 	for _, id := range slices.Sorted(maps.Keys(groups)) {
 		err := errors.New("is null")
 		if groups[id] != nil {
-			err = groups[id].check()
+			err = groups[id].check(quota.Members)
 		}
 		if err != nil {
-			return &placedError{pointer + "/groups/" + escapePointer(id), fmt.Errorf("group %q: %w", id, err)}
+			return &placedError{pointer + "/groups/" + escapePointer(id) + pointerOf(err), fmt.Errorf("group %q: %w", id, err)}
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(keys)) {
@@ -196,7 +202,7 @@ func checkKeys(pointer string, keys map[string]*Key, groups map[string]*Group, o
 			err = key.check()
 		}
 		if err != nil {
-			return &placedError{pointer + "/keys/" + escapePointer(id), fmt.Errorf("key %q: %w", id, err)}
+			return &placedError{pointer + "/keys/" + escapePointer(id) + pointerOf(err), fmt.Errorf("key %q: %w", id, err)}
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,7 +90,7 @@ func (a *App) authorityOf(file *configFile) (*authority, error) {
 	if who := a.authority.Load(); who != nil && who.config == cfg.Auth && who.surface == cfg.surface() {
 		return who, nil
 	}
-	who, err := newAuthority(cfg.Auth)
+	who, err := newAuthority(cfg.Auth, "")
 	if who != nil {
 		who.surface = cfg.surface()
 	}
@@ -112,8 +113,13 @@ func (a *App) Validate() error {
 	return cfg.check()
 }
 
-// Start begins to watch the providers and the YAML files.
+// Start opens what counts, and begins to watch the providers and the YAML files.
 func (a *App) Start() error {
+	for _, h := range a.list() {
+		if err := h.current.Load().use(); err != nil {
+			return err
+		}
+	}
 	for _, h := range a.list() {
 		h.current.Load().watch(h.logger)
 	}
@@ -173,6 +179,8 @@ type Handler struct {
 	file    *configFile
 	watched watchedFile
 	seen    *observer
+	// place is the handler's name among those of its server.
+	place   string
 	current atomic.Pointer[generation]
 }
 
@@ -196,6 +204,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		h.watched.digest = h.file.digest
 	}
+	h.place = h.app.placeOf(h)
 	g, err := h.build(h.app.file, h.app.authority.Load(), h.file)
 	if err != nil {
 		return err
@@ -213,6 +222,7 @@ func (h *Handler) build(appFile *configFile, shared *authority, ownFile *configF
 	if err != nil {
 		return nil, err
 	}
+	at := handlerPlace{h.place, cfg.Models}
 	if cfg, err = merge(cfg, &h.Config); err != nil {
 		return nil, err
 	}
@@ -221,7 +231,7 @@ func (h *Handler) build(appFile *configFile, shared *authority, ownFile *configF
 			return nil, fmt.Errorf("%s: %w", ownFile.path, err)
 		}
 	}
-	return build(h.ctx, cfg, shared, h.logger, h.seen)
+	return build(h.ctx, cfg, at, shared, h.logger, h.seen)
 }
 
 // lateness is how long after a reload a request may still come on a connection
@@ -282,6 +292,18 @@ func (h *Handler) swap(g *generation) {
 		old.unwatch()
 		old.release()
 	}
+}
+
+// placeOf names a handler by its server and its number there. Handlers are provisioned
+// in the order of the config.
+func (a *App) placeOf(h *Handler) string {
+	n, server := 1, h.serverName()
+	for _, other := range a.list() {
+		if other.serverName() == server {
+			n++
+		}
+	}
+	return server + "/" + strconv.Itoa(n)
 }
 
 func (a *App) add(h *Handler) {

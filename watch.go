@@ -130,6 +130,11 @@ func (a *App) useFile(file *configFile) error {
 	built := make([]*generation, 0, len(handlers))
 	for _, h := range handlers {
 		g, err := h.build(file, who, h.file)
+		if err == nil {
+			if err = g.use(); err != nil {
+				g.release()
+			}
+		}
 		if err != nil {
 			for _, g := range built {
 				g.release()
@@ -158,6 +163,10 @@ func (h *Handler) useFile(file *configFile) error {
 	}
 	g, err := h.build(h.app.file, h.app.authority.Load(), file)
 	if err != nil {
+		return file.locate(err)
+	}
+	if err := g.use(); err != nil {
+		g.release()
 		return file.locate(err)
 	}
 	h.file = file

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/caddyllm/llmproxy/internal/quota"
 	"github.com/caddyllm/llmproxy/internal/yamljson"
 	"github.com/caddyllm/llmproxy/providers"
 )
@@ -35,7 +36,8 @@ func checkNode(node *yaml.Node, t reflect.Type, pointer string) error {
 		return checkMembers(node, t, pointer)
 	case node.Kind == yaml.MappingNode && t.Kind() == reflect.Map:
 		return checkNames(node, t, pointer)
-	case node.Kind == yaml.MappingNode && t == reflect.TypeFor[Targets](), node.Kind == yaml.MappingNode && t == reflect.TypeFor[Models]():
+	case node.Kind == yaml.MappingNode && (t == reflect.TypeFor[Targets]() || t == reflect.TypeFor[Models]() ||
+		t == reflect.TypeFor[quota.Windows]() || t == reflect.TypeFor[quota.Budgets]()):
 		return checkNode(node, t.Elem(), pointer) // one alone
 	}
 	text, _, err := yamljson.Convert(node)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/caddyllm/llmproxy/limits"
 )
 
 // Errors of [Authenticator.Authenticate].
@@ -45,6 +47,10 @@ type Settings struct {
 	Identity func(*http.Request) string
 	// Origins are those of web pages that may call without a credential of their own.
 	Origins []string
+	// Place tells what is counted for these keys from what is for others of the same ids.
+	Place string
+	// Off are the callers that are switched off for now; nil: none can be.
+	Off *Switches
 }
 
 // Authenticator says who calls. Only its keys can be replaced.
@@ -54,12 +60,16 @@ type Authenticator struct {
 	tokens    *Tokens
 	identity  func(*http.Request) string
 	origins   []string
+	place     string
+	off       *Switches
 	ring      atomic.Pointer[keyring]
 }
 
 // New makes an authenticator.
 func New(s Settings) (*Authenticator, error) {
-	a := &Authenticator{keyed: s.Keyed || s.Tokens != nil, tokens: s.Tokens, identity: s.Identity, origins: s.Origins}
+	a := &Authenticator{
+		keyed: s.Keyed || s.Tokens != nil, tokens: s.Tokens, identity: s.Identity, origins: s.Origins, place: s.Place, off: s.Off,
+	}
 	if s.Anonymous {
 		a.anonymous = &Principal{ID: anonymousID, Anonymous: true}
 	}
@@ -69,7 +79,7 @@ func New(s Settings) (*Authenticator, error) {
 // Replace puts other keys and groups in the place of all that there are, or
 // changes nothing if there is a mistake in them.
 func (a *Authenticator) Replace(keys []Key, groups []Group) error {
-	ring, err := newKeyring(keys, groups)
+	ring, err := newKeyring(a.place, keys, groups)
 	if err != nil {
 		return err
 	}
@@ -95,7 +105,20 @@ func (a *Authenticator) Principal(id string) (*Principal, bool) {
 }
 
 // Keys tells of all keys, by id. It tells no secret and no digest.
-func (a *Authenticator) Keys() []KeyInfo { return a.ring.Load().list() }
+func (a *Authenticator) Keys() []KeyInfo { return a.ring.Load().list(a.off) }
+
+// Quotas lists what keys and groups may use, groups first.
+func (a *Authenticator) Quotas() []*limits.Quota { return a.ring.Load().listQuotas() }
+
+// CanSwitch tells whether somebody of that id may call: a key, or anybody where others
+// say who calls.
+func (a *Authenticator) CanSwitch(id string) bool {
+	_, known := a.ring.Load().holders[id]
+	return a.off != nil && (known || (a.tokens != nil || a.identity != nil) && validID(id))
+}
+
+// Switch switches a caller off, or on again.
+func (a *Authenticator) Switch(id string, off bool) error { return a.off.Set(id, off) }
 
 // Authenticate says who sent the request: whoever the credential proves, then
 // whom others found, then nobody in particular. A credential decides: a bad one
@@ -116,9 +139,9 @@ func (a *Authenticator) Authenticate(r *http.Request) (*Principal, error) {
 	case c.ambiguous:
 		return nil, ErrAmbiguous
 	case c.secret != "" && counts:
-		return a.verify(r, ring, c.secret)
+		return a.admit(a.verify(r, ring, c.secret))
 	}
-	if p, err := a.identify(r, ring); p != nil || err != nil {
+	if p, err := a.admit(a.identify(r, ring)); p != nil || err != nil {
 		return p, err
 	}
 	switch {
@@ -130,6 +153,14 @@ func (a *Authenticator) Authenticate(r *http.Request) (*Principal, error) {
 		return nil, ErrOrigin
 	}
 	return a.anonymous, nil
+}
+
+// admit refuses a caller that is switched off.
+func (a *Authenticator) admit(p *Principal, err error) (*Principal, error) {
+	if p != nil && a.off.Off(p.ID) {
+		return nil, ErrInvalidKey
+	}
+	return p, err
 }
 
 // verify says whose credential it is.

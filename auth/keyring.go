@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/caddyllm/llmproxy/limits"
 )
 
 // Rights are what a key or a group may do, and when.
@@ -19,6 +21,9 @@ type Rights struct {
 	Disabled bool
 	// Metadata are notes of the operator's.
 	Metadata map[string]string
+	// Limits are what the key may use, or what all keys of the group may use together;
+	// nil: as much as they like.
+	Limits *limits.Rules
 }
 
 // Key is one client key. One without a digest is a record of an identity that
@@ -37,6 +42,17 @@ type Key struct {
 type Group struct {
 	ID string
 	Rights
+	// PerKey is what each key of the group may use that has no limits of its own; nil:
+	// as much as it likes.
+	PerKey *limits.Rules
+}
+
+// quotas make what callers may use of what rules say.
+type quotas struct {
+	// place tells keys apart that have one id in different parts of a config.
+	place string
+	// groups are of the groups that have limits.
+	groups map[string]*limits.Quota
 }
 
 // holder is a principal and the time in which it is one.
@@ -45,6 +61,13 @@ type holder struct {
 	notBefore, expires time.Time
 	disabled           bool
 	digests            int
+}
+
+// use adds limits to hold to, once. The list may be shared: it is copied.
+func (p *Principal) use(q *limits.Quota) {
+	if q != nil && !slices.Contains(p.quotas, q) {
+		p.quotas = append(slices.Clip(p.quotas), q)
+	}
 }
 
 func (h *holder) valid(now time.Time) bool {
@@ -58,6 +81,7 @@ type keyring struct {
 	secrets map[[8]byte]entry
 	holders map[string]*holder
 	groups  map[string]*Group
+	quotas  quotas
 }
 
 type entry struct {
@@ -66,16 +90,19 @@ type entry struct {
 }
 
 // newKeyring makes a set of keys. Two keys may not share a secret or an id.
-func newKeyring(keys []Key, groups []Group) (*keyring, error) {
+func newKeyring(place string, keys []Key, groups []Group) (*keyring, error) {
 	ring := &keyring{
 		secrets: make(map[[8]byte]entry, len(keys)), holders: make(map[string]*holder, len(keys)),
 		groups: make(map[string]*Group, len(groups)),
+		quotas: quotas{place, make(map[string]*limits.Quota)},
 	}
 	for i := range groups {
-		if ring.groups[groups[i].ID] != nil {
-			return nil, fmt.Errorf("group %q is defined twice", groups[i].ID)
+		id := groups[i].ID
+		if ring.groups[id] != nil {
+			return nil, fmt.Errorf("group %q is defined twice", id)
 		}
-		ring.groups[groups[i].ID] = &groups[i]
+		ring.groups[id] = &groups[i]
+		ring.quotas.groups[id] = groups[i].Limits.Quota(limits.ScopeGroup, place, id)
 	}
 	for i := range keys {
 		if err := ring.add(&keys[i]); err != nil {
@@ -108,12 +135,13 @@ func (ring *keyring) add(key *Key) error {
 	if key.Models != nil {
 		h.models = append(h.models, key.Models)
 	}
+	h.use(key.Limits.Quota(limits.ScopeKey, ring.quotas.place, key.ID))
 	if key.Group != "" {
 		group := ring.groups[key.Group]
 		if group == nil {
 			return fmt.Errorf("there is no group %q", key.Group)
 		}
-		h.join(group)
+		h.join(group, &ring.quotas)
 	}
 	ring.holders[key.ID] = h
 	for _, digest := range key.Digests {
@@ -126,10 +154,14 @@ func (ring *keyring) add(key *Key) error {
 }
 
 // join adds what a group says. Of two dates the narrower one counts.
-func (h *holder) join(group *Group) {
+func (h *holder) join(group *Group, quotas *quotas) {
 	if group.Models != nil {
 		h.models = append(h.models, group.Models)
 	}
+	if h.quota(limits.ScopeKey) == nil {
+		h.use(group.PerKey.Quota(limits.ScopeKey, quotas.place, h.ID))
+	}
+	h.use(quotas.groups[group.ID])
 	if group.NotBefore.After(h.notBefore) {
 		h.notBefore = group.NotBefore
 	}
@@ -187,14 +219,29 @@ type KeyInfo struct {
 }
 
 // list tells of all keys, by id.
-func (ring *keyring) list() []KeyInfo {
+func (ring *keyring) list(off *Switches) []KeyInfo {
 	list := make([]KeyInfo, 0, len(ring.holders))
 	for _, id := range slices.Sorted(maps.Keys(ring.holders)) {
 		h := ring.holders[id]
 		list = append(list, KeyInfo{
 			ID: id, Group: h.Group, Models: h.models, Metadata: h.Metadata,
-			NotBefore: h.notBefore, Expires: h.expires, Disabled: h.disabled, Secrets: h.digests,
+			NotBefore: h.notBefore, Expires: h.expires, Disabled: h.disabled || off.Off(id), Secrets: h.digests,
 		})
+	}
+	return list
+}
+
+// listQuotas lists the quotas of groups and keys, by id.
+func (ring *keyring) listQuotas() (list []*limits.Quota) {
+	for _, id := range slices.Sorted(maps.Keys(ring.quotas.groups)) {
+		if q := ring.quotas.groups[id]; q != nil {
+			list = append(list, q)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(ring.holders)) {
+		if q := ring.holders[id].quota(limits.ScopeKey); q != nil {
+			list = append(list, q)
+		}
 	}
 	return list
 }

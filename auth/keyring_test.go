@@ -60,7 +60,8 @@ func refusals() (keys []Key, secrets map[string]string) {
 }
 
 var refusedGroups = []Group{
-	{"old", Rights{Expires: time.Unix(1, 0)}}, {"off", Rights{Disabled: true}}, {"new", Rights{NotBefore: time.Now().Add(time.Hour)}},
+	{ID: "old", Rights: Rights{Expires: time.Unix(1, 0)}}, {ID: "off", Rights: Rights{Disabled: true}},
+	{ID: "new", Rights: Rights{NotBefore: time.Now().Add(time.Hour)}},
 }
 
 // Which reason there is shows neither in the error nor in the kind of work: the
@@ -109,7 +110,7 @@ func TestTwoSecretsOfAKeyAreLive(t *testing.T) {
 }
 
 func TestKeysHaveTheRightsOfTheirGroup(t *testing.T) {
-	group := Group{"staff", Rights{Models: []string{"smart", "mock/*"}, Metadata: map[string]string{"team": "a", "site": "b"}}}
+	group := Group{ID: "staff", Rights: Rights{Models: []string{"smart", "mock/*"}, Metadata: map[string]string{"team": "a", "site": "b"}}}
 	a := authenticator(t, Settings{Groups: []Group{group}, Keys: []Key{
 		{ID: "heir", Digests: []Digest{DigestOf("heir")}, Group: "staff"},
 		{ID: "both", Digests: []Digest{DigestOf("both")}, Group: "staff", Rights: Rights{Models: []string{"mock/echo", "other"}, Metadata: map[string]string{"team": "c"}}},

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/caddyllm/llmproxy/internal/glob"
+	"github.com/caddyllm/llmproxy/limits"
 )
 
 // anonymousID is the id of callers without a credential. Nobody else may have it.
@@ -21,6 +22,21 @@ type Principal struct {
 	Metadata map[string]string
 	// models are lists of globs, each of which restricts; none: everything.
 	models [][]string
+	// quotas are what the principal may use: its own, and its groups'.
+	quotas []*limits.Quota
+}
+
+// Quotas are what the principal may use, its own first. They are not to be changed.
+func (p *Principal) Quotas() []*limits.Quota { return p.quotas }
+
+// quota is the first of a scope, nil if there is none.
+func (p *Principal) quota(of limits.Scope) *limits.Quota {
+	for _, q := range p.quotas {
+		if q.Scope == of {
+			return q
+		}
+	}
+	return nil
 }
 
 // MayUse tells whether the principal may call the model of that name.

@@ -148,7 +148,7 @@ func (c *Claims) principal(ring *keyring, now time.Time) (*Principal, error) {
 	}
 	h := holder{Principal: *p}
 	h.models = slices.Clip(h.models)
-	h.join(ring.groups[c.groups[at]])
+	h.join(ring.groups[c.groups[at]], &ring.quotas)
 	if !h.valid(now) {
 		return nil, ErrInvalidKey
 	}

@@ -258,7 +258,7 @@ func TestClaimsNarrowRights(t *testing.T) {
 		{ID: "gone", Rights: Rights{Disabled: true}},
 		{ID: "app", Digests: []Digest{DigestOf("sk-secret")}, Group: "closed"},
 	}
-	groups := []Group{{"staff", Rights{Models: []string{"mock/*"}}}, {"closed", Rights{Disabled: true}}}
+	groups := []Group{{ID: "staff", Rights: Rights{Models: []string{"mock/*"}}}, {ID: "closed", Rights: Rights{Disabled: true}}}
 	for _, test := range []struct {
 		name          string
 		claims        jwt.MapClaims

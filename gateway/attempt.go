@@ -41,7 +41,7 @@ type attempt struct {
 }
 
 // attempt asks the target that is next, and reports how that went.
-func (t *tries) attempt() *failure {
+func (t *tries) attempt() (failed *failure) {
 	target := &t.targets[t.at]
 	a := &attempt{
 		call: t.call, tries: t, target: target.Target, credential: target.Upstream.Base().Key(target.key),
@@ -51,7 +51,10 @@ func (t *tries) attempt() *failure {
 	}
 	// A panic, which goes on from here, says nothing of the target.
 	defer func() { target.State.End(&t.g.Breaker, a.report, time.Now()) }()
-	failed := a.run(t.deadline)
+	returned := false
+	defer func() { a.settleTarget(failed, returned) }()
+	failed = a.run(t.deadline)
+	returned = true
 	t.record.PossibleDuplicate = t.record.PossibleDuplicate || t.unsure && a.sent()
 	switch {
 	case failed != nil:

@@ -29,6 +29,8 @@ type Gateway struct {
 	Catalog  *catalog.Catalog
 	Observer Observer
 	Limits   Limits
+	// Quotas hold calls to what may be used; nil: that is as much as one likes.
+	Quotas *Quotas
 	// Retries is how many attempts may follow the first where the route does not say.
 	Retries int
 	Stream  Stream

@@ -20,7 +20,11 @@ func (t *tries) force() bool {
 	}
 	t.targets = append(t.targets, tried{Target: target})
 	t.forced = true
-	return t.begin(len(t.targets) - 1)
+	if !t.begin(len(t.targets) - 1) {
+		t.first = t.obstructed()
+		return false
+	}
+	return true
 }
 
 // forcible is the target to ask although it is not available: one whose breaker
@@ -45,15 +49,21 @@ func (t *tries) forcible() (target *routing.Target, waiting bool) {
 // obstructed is the answer while nothing is available.
 func (t *tries) obstructed() *failure {
 	e, soonest := errNoTarget, time.Time{}
-	limited := true
+	limited, unpriced := true, true
 	for i := range t.plan.Obstructed {
 		found := &t.plan.Obstructed[i]
 		limited = limited && found.Obstacle == routing.Limited
+		unpriced = unpriced && found.Obstacle == routing.Unpriced
 		if !found.Until.IsZero() && (soonest.IsZero() || found.Until.Before(soonest)) {
 			soonest = found.Until
 		}
 	}
-	if limited {
+	switch {
+	case t.limiterAway:
+		e = errLimiterAway
+	case unpriced:
+		return failureOf(errUnpriced, final)
+	case limited:
 		e = errTargetsLimited
 	}
 	told := *e

@@ -16,7 +16,7 @@ import (
 // A client that lost the connection comes back with the stream's name in
 // X-Llm-Stream-Id and the last event that it got in Last-Event-ID, by the same
 // method, on the same path and with the same key. It gets the rest of the same
-// answer, live; no provider is asked, and nothing is charged.
+// answer, live; no provider is asked, and nothing is charged but a request.
 
 // headerStreamID names a stream, to the client and by the client.
 const headerStreamID = "X-Llm-Stream-Id"
@@ -79,6 +79,9 @@ func (c *call) resume() error {
 	reader, err := stream.log.NewReader(after)
 	if err != nil {
 		return streamNotFound(c.g.Stream.Resumable)
+	}
+	if err := c.reserveRequest(); err != nil {
+		return err
 	}
 	c.record.RequestedModel, c.record.Route = stream.model, stream.route
 	c.follow(reader, stream)

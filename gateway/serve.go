@@ -38,6 +38,9 @@ type call struct {
 	// decoded is the request in neutral form, once a target needs it.
 	decoded *decodedRequest
 
+	// quota is what the call holds of limits; nil: nothing.
+	quota *callQuota
+
 	presence
 	outlet
 	// resumed tells that the call reads the stream of another one.
@@ -125,6 +128,9 @@ func (c *call) serve() error {
 		return err
 	}
 	c.attend()
+	if err := c.reserve(); err != nil {
+		return err
+	}
 	c.commitEarly()
 	if err := c.queue(); err != nil {
 		return err
@@ -185,6 +191,7 @@ func (c *call) makePlan() error {
 		return errModelNotAllowed
 	}
 	c.pin()
+	c.leaveOutUnpriced()
 	return nil
 }
 

@@ -27,6 +27,7 @@ func (c *call) settle() {
 			c.record.Error = errInternal.Class()
 		}
 	}
+	c.settleQuota()
 	c.body.release()
 	c.g.Observer.Settled(c.r, &c.record)
 }
@@ -69,6 +70,9 @@ func (t *tries) bookFailure(f *failure) {
 		return // the target was not asked, or it is the client who gave up
 	}
 	spent := t.bill()
+	if f.verdict == ambiguous && !t.accepted && t.quota != nil {
+		t.quota.doubtful = t.quota.doubtful.Plus(t.inDoubt())
+	}
 	t.record.Failures = append(t.record.Failures, usage.Failure{
 		Provider: t.record.Provider, Model: t.record.Model, Kind: f.kind.String(), Error: f.err.Class(), Cause: t.record.Cause, Tokens: spent,
 	})

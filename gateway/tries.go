@@ -46,6 +46,12 @@ type tries struct {
 	forced bool
 	// probe tells that the attempt shows whether the target has recovered.
 	probe bool
+	// holds is what the next attempt, or the present one, holds of its provider's limits.
+	holds targetQuota
+	// limited are the targets that our own limits refuse; limiterAway tells that it could
+	// not be told whether some of them do.
+	limited     []ownLimit
+	limiterAway bool
 	// unsure tells that some attempt may have been answered.
 	unsure bool
 	// waited tells that a target was given the time that it asked for, in vain.
@@ -108,7 +114,7 @@ func (t *tries) next() bool {
 	for {
 		at, wait := t.choose()
 		if at < 0 {
-			return (t.latest == nil || t.latest.verdict == skipped) && t.force()
+			return (t.latest == nil || t.latest.verdict == skipped) && (t.waitForRoom() || t.force())
 		}
 		if t.latest != nil && !t.granted() {
 			return false
@@ -253,14 +259,19 @@ func (t *tries) begin(at int) bool {
 		})
 		return false
 	}
-	target.key = t.key(target, now)
+	if found, ok := t.takeKey(at, now); !ok {
+		target.State.End(&t.g.Breaker, routing.Report{Probe: probe, Began: now}, now)
+		target.barred = true
+		t.plan.Obstructed = append(t.plan.Obstructed, routing.Obstructed{Target: *target.Target, Availability: found})
+		return false
+	}
 	target.keys |= routing.KeyBit(target.key)
 	t.at, t.probe = at, probe
 	return true
 }
 
-// key picks the target's key for the attempt.
-func (t *tries) key(target *tried, now time.Time) int {
+// key picks the target's key for the attempt, rather one that was not tried.
+func (t *tries) key(target *tried, tried uint64, now time.Time) int {
 	keys := target.Upstream.Base().Fingerprints()
 	if t.pinned != nil {
 		if key := slices.Index(keys, *t.pinned); key >= 0 {
@@ -271,7 +282,7 @@ func (t *tries) key(target *tried, now time.Time) int {
 	if len(keys) > 1 {
 		need = routing.NeedOf((*planned)(t.call))
 	}
-	return target.State.Key(keys, target.keys, need, now)
+	return target.State.Key(keys, tried, need, now)
 }
 
 // last tells whether no other target remains for what comes too late.

@@ -66,6 +66,9 @@ func (l *Limiter) Peek(ctx context.Context, claims []Claim) ([]State, error) {
 // Stats implements Store.
 func (l *Limiter) Stats() Stats { return l.store.Stats() }
 
+// Remote tells whether the store is elsewhere, so that a step takes a while.
+func (l *Limiter) Remote() bool { return l.polls }
+
 // Waiting is how many calls wait in line.
 func (l *Limiter) Waiting() int64 { return l.lines.count.Load() }
 

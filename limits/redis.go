@@ -76,18 +76,31 @@ const (
 	hashTag   = "{limits}:"
 )
 
+var errAddress = errors.New("the address of Redis must be like redis://user:password@host:6379/0") // which may hold a password
+
+// Check finds what is wrong with the options. It asks no network.
+func (o RedisOptions) Check() error {
+	if _, err := rueidis.ParseURL(o.URL); err != nil {
+		return errAddress
+	}
+	if len(o.Prefix) > maxPrefix || strings.ContainsAny(o.Prefix, "{} \r\n") {
+		return fmt.Errorf("the prefix of keys in Redis has at most %d bytes, and no braces or spaces", maxPrefix)
+	}
+	return nil
+}
+
 // NewRedis makes the store. It connects in the background; calls within the first moments
 // wait for that.
 func NewRedis(o RedisOptions) (*Redis, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
 	client, err := rueidis.ParseURL(o.URL)
 	if err != nil {
-		return nil, errors.New("the address of Redis must be like redis://user:password@host:6379/0") // the URL holds a password
+		return nil, errAddress
 	}
 	if o.Prefix == "" {
 		o.Prefix = "llm_proxy:"
-	}
-	if len(o.Prefix) > maxPrefix || strings.ContainsAny(o.Prefix, "{} \r\n") {
-		return nil, fmt.Errorf("the prefix of keys in Redis has at most %d bytes, and no braces or spaces", maxPrefix)
 	}
 	if o.clock == "" {
 		o.clock = serverTime

@@ -40,3 +40,15 @@ func NewBucket(scope Scope, id string, limit *Limit) Bucket {
 
 // appendKey appends the bucket as it stands in the keys of a store.
 func (b Bucket) appendKey(to []byte) []byte { return hex.AppendEncode(to, b[:]) }
+
+var scopeNames = [...]string{
+	ScopeKey: "key", ScopeGroup: "group", ScopeModel: "model", ScopeHandler: "handler", ScopeProvider: "provider", ScopeProviderKey: "provider_key",
+}
+
+// String is a word for the scope, for logs and metrics.
+func (s Scope) String() string {
+	if int(s) < len(scopeNames) {
+		return scopeNames[s]
+	}
+	return ""
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddyllm/llmproxy/internal/directive"
+	"github.com/caddyllm/llmproxy/internal/quota"
 )
 
 // UnmarshalCaddyfile reads the block of a provider. Syntax:
@@ -18,6 +19,7 @@ import (
 //		api_key   <secret>...
 //		header    <name> <value>
 //		models    <id or glob>...
+//		limits    { … per_key { … } }
 //		transport <module> { … }
 //		health {
 //			uri      <path>
@@ -78,6 +80,10 @@ func (s *Settings) readOption(d *caddyfile.Dispenser, name string, more Options)
 		return s.readTransport(d)
 	case "health":
 		return s.readHealth(d)
+	case "limits":
+		l, err := quota.Read(d, quota.Members)
+		s.Limits = l
+		return err
 	}
 	if read := more[name]; read != nil {
 		return read(d)
@@ -87,7 +93,7 @@ func (s *Settings) readOption(d *caddyfile.Dispenser, name string, more Options)
 		names = append(names, strings.TrimPrefix(option, Repeatable))
 	}
 	slices.Sort(names[4:])
-	return d.Errf("unrecognized subdirective %q: this provider takes %s, transport and health", name, strings.Join(names, ", "))
+	return d.Errf("unrecognized subdirective %q: this provider takes %s, limits, transport and health", name, strings.Join(names, ", "))
 }
 
 func (s *Settings) readHeader(d *caddyfile.Dispenser) error {

@@ -13,6 +13,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddyllm/llmproxy/internal/quota"
+	"github.com/caddyllm/llmproxy/limits"
 )
 
 // Settings are the options of every provider.
@@ -41,6 +44,12 @@ type Settings struct {
 
 	// Whether and how to ask the provider if it is well. Default: it is not asked.
 	Health *Health `json:"health,omitempty"`
+
+	// What may be asked of the provider, all of its models and keys together; per_key
+	// is for each key. Default: no limits.
+	Limits *quota.Limits `json:"limits,omitempty"`
+
+	rules, perKey *limits.Rules
 
 	base      *url.URL
 	keys      []string
@@ -113,6 +122,9 @@ func (s *Settings) Resolve(ctx caddy.Context, defaults Defaults) error {
 	if err := s.Health.check(); err != nil {
 		return err
 	}
+	if err := s.resolveLimits(); err != nil {
+		return err
+	}
 	if err := s.resolveHeader(repl); err != nil {
 		return err
 	}
@@ -180,6 +192,15 @@ func (s *Settings) resolveKeys(repl *caddy.Replacer, environment []string, keyle
 	}
 	return nil
 }
+
+func (s *Settings) resolveLimits() (err error) {
+	s.rules, s.perKey, err = s.Limits.Rules(quota.Members)
+	return err
+}
+
+// Rules are what may be asked of the provider, and with each of its keys; nil: as
+// much as one likes.
+func (s *Settings) Rules() (all, perKey *limits.Rules) { return s.rules, s.perKey }
 
 func fingerprints(keys []string) []Fingerprint {
 	if len(keys) == 0 {

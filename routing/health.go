@@ -160,7 +160,8 @@ const (
 	Refusing
 	// Busy: the provider asked for time.
 	Busy
-	// Limited: the provider asked for time because of a rate limit.
+	// Limited: the provider asked for time because of a rate limit, or the operator's own
+	// limits are reached.
 	Limited
 	// Keyless: every key was refused, at least for this model.
 	Keyless
@@ -168,10 +169,12 @@ const (
 	TooSmall
 	// Down: probes find that the provider is not well.
 	Down
+	// Unpriced: a budget must be kept, and nobody knows what the model costs.
+	Unpriced
 )
 
 var obstacleNames = [...]string{
-	Disabled: "disabled", Open: "open", Refusing: "refusing", Busy: "busy", Limited: "limited", Keyless: "keyless", TooSmall: "too_small", Down: "down",
+	Disabled: "disabled", Open: "open", Refusing: "refusing", Busy: "busy", Limited: "limited", Keyless: "keyless", TooSmall: "too_small", Down: "down", Unpriced: "unpriced",
 }
 
 // String is the name of the obstacle, empty if there is none.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyllm/llmproxy/internal/glob"
+	"github.com/caddyllm/llmproxy/limits"
 	"github.com/caddyllm/llmproxy/providers"
 )
 
@@ -75,6 +76,9 @@ type Route struct {
 	// Overrides are made to requests that ask for the route, in the order of their
 	// paths, none of which leads into another.
 	Overrides []Override
+	// Quota is what all calls together may use that ask for the route; nil: as much
+	// as they like.
+	Quota *limits.Quota
 	// Budget bounds the retries; nil: the route gets one of its own.
 	Budget *RetryBudget
 }

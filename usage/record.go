@@ -45,6 +45,11 @@ type Record struct {
 	Cause string
 	// Dropped are the request members that the provider could not be given, as JSON pointers.
 	Dropped []string
+	// Limits are those that stood in the way of the call or of a target.
+	Limits []Limit
+	// Disbelieved tells that a provider's counts were absurd, so that limits keep to
+	// what was estimated.
+	Disbelieved bool
 	// Queued is how long the call waited for a target with room.
 	Queued time.Duration
 	// FirstToken is the time from the start to the first content of the answer; 0: there was none.
@@ -65,6 +70,9 @@ func (r *Record) AnswerTokens() Tokens {
 	}
 	return rest
 }
+
+// Limit is a limit that was reached: whose it is and what it counts, in few words.
+type Limit struct{ Scope, Kind string }
 
 // Failure is an attempt that came to nothing.
 type Failure struct {
