@@ -28,6 +28,8 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "/llm_proxy/status", Handler: caddy.AdminHandlerFunc(a.status)},
 		{Pattern: "/llm_proxy/explain", Handler: caddy.AdminHandlerFunc(a.explain)},
 		{Pattern: "/llm_proxy/keys", Handler: caddy.AdminHandlerFunc(a.keys)},
+		{Pattern: keysPath, Handler: caddy.AdminHandlerFunc(a.changeKey)},
+		{Pattern: "/llm_proxy/usage", Handler: caddy.AdminHandlerFunc(a.usage)},
 		{Pattern: "/llm_proxy/models", Handler: caddy.AdminHandlerFunc(a.models)},
 		{Pattern: providersPath, Handler: caddy.AdminHandlerFunc(a.changeProvider)},
 	}
@@ -112,17 +114,9 @@ func (*adminAPI) keys(w http.ResponseWriter, r *http.Request) error {
 
 func (a *App) keys() []handlerKeys {
 	report := []handlerKeys{}
-	if who := a.authority.Load(); who != nil {
-		report = append(report, handlerKeys{Keys: who.Keys()})
-	}
-	for _, h := range a.list() {
-		if g := h.acquire(); g != nil {
-			if g.own != nil {
-				report = append(report, handlerKeys{Server: h.serverName(), Keys: g.own.Keys()})
-			}
-			g.release()
-		}
-	}
+	a.eachAuthority(func(server string, who *auth.Authenticator) {
+		report = append(report, handlerKeys{Server: server, Keys: who.Keys()})
+	})
 	return report
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/caddyllm/llmproxy/limits"
 	"github.com/caddyllm/llmproxy/usage"
 )
 
@@ -48,14 +49,37 @@ var (
 		Namespace: "caddy", Subsystem: appName, Name: "cost_usd_total",
 		Help: "What calls and failed attempts cost, in US dollars, where the provider or the catalogue says.",
 	}, []string{"model", "provider"})
+	metricLimited = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: appName, Name: "limit_refusals_total",
+		Help: "How often a limit stood in the way of a call or of a target: whose it is (key, group, model, handler, provider, provider_key), and what it counts (requests, tokens, concurrency, budget).",
+	}, []string{"scope", "limit"})
+	metricReserved = limiterGauge("limit_reservations_open", "Reservations of calls that are under way.",
+		func(l *limits.Limiter) int64 { return l.Stats().Open })
+	metricWaiting  = limiterGauge("limit_calls_waiting", "Calls that wait for their turn at a limit.", (*limits.Limiter).Waiting)
+	metricDegraded = limiterGauge("limit_store_degraded", "Stores of limits that cannot be reached, so that each instance keeps to its part.",
+		func(l *limits.Limiter) int64 {
+			if l.Degraded() {
+				return 1
+			}
+			return 0
+		})
 	metricDropped = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "caddy", Subsystem: appName, Name: "dropped_members_total",
 		Help: "Members of requests that the provider's API could not carry. The usage record names them.",
 	}, []string{"model", "provider"})
 )
 
+// limiterGauge sums over all stores of limits of the process.
+func limiterGauge(name, help string, of func(*limits.Limiter) int64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "caddy", Subsystem: appName, Name: name, Help: help}, func() float64 {
+		var sum int64
+		eachCounters(func(l *limits.Limiter) { sum += of(l) })
+		return float64(sum)
+	})
+}
+
 func registerMetrics(registry *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{metricInFlight, metricRequests, metricDuration, metricFirstToken, metricTokens, metricCost, metricFailures, metricDropped} {
+	for _, c := range []prometheus.Collector{metricInFlight, metricRequests, metricDuration, metricFirstToken, metricTokens, metricCost, metricFailures, metricDropped, metricLimited, metricReserved, metricWaiting, metricDegraded} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return err
@@ -93,6 +117,9 @@ func count(r *usage.Record) {
 	}
 	if n := len(r.Dropped); n > 0 {
 		metricDropped.WithLabelValues(model, provider).Add(float64(n))
+	}
+	for _, limit := range r.Limits {
+		metricLimited.WithLabelValues(limit.Scope, limit.Kind).Inc()
 	}
 	countUsage(model, provider, r.AnswerTokens())
 	for i := range r.Failures {

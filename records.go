@@ -60,6 +60,14 @@ func (r *loggedRecord) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	if r.Tokens.CostKnown {
 		e.AddFloat64("cost_usd", r.Tokens.Cost.Dollars())
 	}
+	if len(r.Limits) > 0 {
+		if err := e.AddArray("limited_by", limitNames(r.Limits)); err != nil {
+			return err
+		}
+	}
+	if r.Disbelieved {
+		e.AddBool("usage_disbelieved", true)
+	}
 	if r.Queued > 0 {
 		e.AddFloat64("queued_ms", float64(r.Queued.Microseconds())/1e3)
 	}
@@ -116,6 +124,16 @@ func (f *failure) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	addInt(e, "output_tokens", f.Tokens.Output)
 	if f.Tokens.Cost > 0 {
 		e.AddFloat64("cost_usd", f.Tokens.Cost.Dollars())
+	}
+	return nil
+}
+
+// limitNames are the limits that stood in the way, such as key/requests.
+type limitNames []usage.Limit
+
+func (l limitNames) MarshalLogArray(e zapcore.ArrayEncoder) error {
+	for _, limit := range l {
+		e.AppendString(limit.Scope + "/" + limit.Kind)
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ type Explanation struct {
 	Attempts int `json:"attempts,omitempty"`
 	// Pinned is the provider that the request is bound to.
 	Pinned string `json:"pinned,omitempty"`
+	// Limits are those that the call would have to fit, and what it would reserve.
+	Limits []ExplainedLimit `json:"limits,omitempty"`
 	// Targets would be tried in this order.
 	Targets []ExplainedTarget `json:"targets,omitempty"`
 	// Unavailable targets would not be asked now.
@@ -57,6 +59,8 @@ type ExplainedTarget struct {
 	LatencyMS float64 `json:"latency_ms"`
 	// Request is what would be sent.
 	Request *ExplainedRequest `json:"request,omitempty"`
+	// Limits are those of the provider and its keys.
+	Limits []ExplainedLimit `json:"limits,omitempty"`
 	// Dropped are the members of the request that the target would not be given.
 	Dropped []string `json:"dropped,omitempty"`
 	// Error is why the target cannot be given the request.
@@ -117,11 +121,13 @@ func (x *Explanation) describe(c *call) {
 	call := (*planned)(c)
 	x.Model, x.Route, x.Stream = c.routing.model, c.plan.Label, c.routing.stream
 	x.InputTokens, x.MaxOutputTokens = call.InputTokens(), call.OutputTokens()
+	x.explainLimits(c)
 	t := c.newTries()
 	x.Attempts = t.most
 	for i := range c.plan.Targets {
 		target := &c.plan.Targets[i]
 		explained := explainTarget(c, target)
+		explained.explainLimits(c, target)
 		explained.ask(c, target)
 		x.Targets = append(x.Targets, explained)
 	}

@@ -439,8 +439,8 @@ func TestL02_WhatIsRefusedForConcurrencyTakesNothingElse(t *testing.T) {
 // L-03
 func TestL03_NoEndOfACallLeavesALeaseBehind(t *testing.T) {
 	ends, workers := 10_000, 16
-	if testing.Short() {
-		ends = 300
+	if !asksForLong() {
+		ends = 400
 	}
 	l := limit(t, rules(limits.Limit{Name: "concurrency", Kind: limits.Concurrency, Amount: 1000}),
 		before(func(s *setup) {
@@ -462,11 +462,19 @@ func TestL03_NoEndOfACallLeavesALeaseBehind(t *testing.T) {
 	}
 	var next atomic.Int64
 	l.Server.On(func(*testllm.Call) testllm.Reply { return replies[next.Add(1)%int64(len(replies))] })
+	drained, stop := make(chan struct{}), make(chan struct{})
 	go func() { // as nobody else does
-		for range ends {
-			<-l.began
+		defer close(drained)
+		for {
+			select {
+			case <-l.began:
+			case <-l.arrived:
+			case <-stop:
+				return
+			}
 		}
 	}()
+	defer func() { close(stop); <-drained }()
 	var group sync.WaitGroup
 	for w := range workers {
 		group.Go(func() {

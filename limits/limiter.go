@@ -69,6 +69,12 @@ func (l *Limiter) Stats() Stats { return l.store.Stats() }
 // Remote tells whether the store is elsewhere, so that a step takes a while.
 func (l *Limiter) Remote() bool { return l.polls }
 
+// Degraded tells whether the store cannot be reached, so that this instance decides alone.
+func (l *Limiter) Degraded() bool {
+	remote, ok := l.store.(*Redis)
+	return ok && remote.Degraded()
+}
+
 // Waiting is how many calls wait in line.
 func (l *Limiter) Waiting() int64 { return l.lines.count.Load() }
 

@@ -171,7 +171,7 @@ type Stats struct {
 const maxID = 256
 
 // maxClaims bounds the limits that one call may meet.
-const maxClaims = 32
+const maxClaims = 48
 
 func check(id string, claims []Claim) error {
 	if id == "" || len(id) > maxID {

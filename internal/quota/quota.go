@@ -123,7 +123,7 @@ const (
 
 const (
 	// maxLimits keeps the limits that one call meets within what a reservation holds.
-	maxLimits = 6
+	maxLimits = 8
 	// defaultLength is how many calls wait where nothing is said.
 	defaultLength = 100
 	maxLength     = 100_000
