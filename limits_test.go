@@ -162,7 +162,7 @@ func TestBudgetsOutlastReloadsAndRestarts(t *testing.T) {
 	// A second process on the same data says that it cannot be.
 	other := &limitedSite{t: t, provider: provider, port: freePort(t), dir: t.TempDir()}
 	other.write(fmt.Sprintf(budgetLines, "0.50"))
-	second := command(t, other.dir, []string{"APP_KEY=app-key-for-tests", data, "CADDY_ADMIN=off"}, "run", "--config", "Caddyfile")
+	second := command(t, other.dir, []string{"APP_KEY=app-key-for-tests", data, "CADDY_ADMIN=unix/" + filepath.Join(shortDir(t), "admin")}, "run", "--config", "Caddyfile")
 	if output, err := second.CombinedOutput(); err == nil || !strings.Contains(string(output), "another process has it open") {
 		t.Errorf("a second process: %v\n%s", err, output)
 	}

@@ -6,40 +6,71 @@ import (
 	"time"
 )
 
+// names are the fields of a format: limit, remaining and reset, of requests and of tokens.
+type names [2][3]string
+
+var (
+	openAINames = names{
+		{"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests"},
+		{"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens"},
+	}
+	anthropicNames = names{
+		{"Anthropic-Ratelimit-Requests-Limit", "Anthropic-Ratelimit-Requests-Remaining", "Anthropic-Ratelimit-Requests-Reset"},
+		{"Anthropic-Ratelimit-Tokens-Limit", "Anthropic-Ratelimit-Tokens-Remaining", "Anthropic-Ratelimit-Tokens-Reset"},
+	}
+)
+
 // SetOpenAI writes x-ratelimit-limit, -remaining and -reset for requests and for tokens,
 // with durations as OpenAI writes them (6m0s, 120ms): of several limits the one with least left. A degraded decision has none.
 func SetOpenAI(h http.Header, d *Decision) {
-	for _, kind := range [...]Kind{Requests, Tokens} {
-		s := d.tightest(kind)
-		if s == nil {
-			continue
-		}
-		of := "Requests"
-		if kind == Tokens {
-			of = "Tokens"
-		}
-		h["X-Ratelimit-Limit-"+of] = []string{itoa(s.Limit.Amount)}
-		h["X-Ratelimit-Remaining-"+of] = []string{itoa(s.Remaining)}
-		h["X-Ratelimit-Reset-"+of] = []string{ceil(s.Reset, time.Millisecond).String()}
-	}
+	d.set(h, &openAINames, func(to []byte, reset time.Duration) []byte {
+		return append(to, ceil(reset, time.Millisecond).String()...)
+	})
 }
 
 // SetAnthropic writes anthropic-ratelimit-requests-* and -tokens-*, with the time of the reset
 // as RFC 3339.
 func SetAnthropic(h http.Header, d *Decision, now time.Time) {
-	for _, kind := range [...]Kind{Requests, Tokens} {
+	d.set(h, &anthropicNames, func(to []byte, reset time.Duration) []byte {
+		at := now.Add(reset + time.Second - 1).UTC().Truncate(time.Second)
+		return at.AppendFormat(to, time.RFC3339)
+	})
+}
+
+// set writes all fields into one piece of memory.
+func (d *Decision) set(h http.Header, names *names, appendReset func([]byte, time.Duration) []byte) {
+	var memory [160]byte
+	var ends [6]int
+	text, n := memory[:0], 0
+	end := func() { ends[n] = len(text); n++ }
+	var told [2]bool
+	for k, kind := range [...]Kind{Requests, Tokens} {
 		s := d.tightest(kind)
-		if s == nil {
+		if told[k] = s != nil; !told[k] {
 			continue
 		}
-		of := "Anthropic-Ratelimit-Requests-"
-		if kind == Tokens {
-			of = "Anthropic-Ratelimit-Tokens-"
+		text = strconv.AppendInt(text, s.Limit.Amount, 10)
+		end()
+		text = strconv.AppendInt(text, s.Remaining, 10)
+		end()
+		text = appendReset(text, s.Reset)
+		end()
+	}
+	if n == 0 {
+		return
+	}
+	whole, values := string(text), make([]string, n)
+	begin, at := 0, 0
+	for k := range told {
+		if !told[k] {
+			continue
 		}
-		reset := now.Add(s.Reset + time.Second - 1).UTC().Truncate(time.Second)
-		h[of+"Limit"] = []string{itoa(s.Limit.Amount)}
-		h[of+"Remaining"] = []string{itoa(s.Remaining)}
-		h[of+"Reset"] = []string{reset.Format(time.RFC3339)}
+		for _, name := range names[k] {
+			values[at] = whole[begin:ends[at]]
+			begin = ends[at]
+			h[name] = values[at : at+1 : at+1]
+			at++
+		}
 	}
 }
 
