@@ -172,6 +172,9 @@ func build(parent caddy.Context, cfg *Config, at handlerPlace, shared *authority
 	if err != nil {
 		return nil, err
 	}
+	if cfg.State.hasLiteralPassword() {
+		logger.Warn("the password of Redis stands in the config, where the admin API and saved configs show it: write the address as {env.NAME}")
+	}
 	g.gateway = &gateway.Gateway{
 		Surface:  cfg.surface(),
 		Auth:     who.Authenticator,

@@ -89,9 +89,11 @@ func TestConfigThatIsRefusedSaysWhy(t *testing.T) {
 		"one secret for two keys": {
 			block("auth {\n key a {env.APP_KEY}\n key b {env.APP_KEY}\n}"), `key "b": has the same secret as key "a"`,
 		},
-		"key of an unset variable": {block("auth {\n key a {env.NOT_SET_HERE}\n}"), `key "a": resolving the secret`},
-		"key that is too short":    {block("auth {\n key a {env.SHORT_KEY}\n}"), "is shorter than 8 characters"},
-		"file that does not exist": {block("config nowhere.yaml\nauth anonymous"), "nowhere.yaml"},
+		"key of an unset variable":   {block("auth {\n key a {env.NOT_SET_HERE}\n}"), `key "a": resolving the secret`},
+		"key that is too short":      {block("auth {\n key a {env.SHORT_KEY}\n}"), "is shorter than 8 characters"},
+		"state of a wrong address":   {block(mock + "limits {\n rpm 1\n}\nstate redis http://user:app-key-for-tests@example.com"), "state: the address of Redis must be like redis://"},
+		"state of an unset variable": {block(mock + "limits {\n rpm 1\n}\nstate redis {env.NOT_SET_HERE}"), "state: resolving url"},
+		"file that does not exist":   {block("config nowhere.yaml\nauth anonymous"), "nowhere.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := load(t, c.text)

@@ -175,7 +175,10 @@ func (g *generation) quotas(cfg *Config, at handlerPlace, who *authority, upstre
 	if err != nil {
 		return nil, &placedError{pointerOf(err), err}
 	}
-	q := &gateway.Quotas{Handler: own.Quota(limits.ScopeHandler, "", at.name)}
+	q := new(gateway.Quotas)
+	if own != nil && len(own.Limits) > 0 { // a queue alone is the gateway's
+		q.Handler = own.Quota(limits.ScopeHandler, "", at.name)
+	}
 	for _, u := range upstreams {
 		if found := upstreamQuotas(u); found != nil {
 			if q.Upstreams == nil {

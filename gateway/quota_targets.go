@@ -50,7 +50,7 @@ func (t *tries) takeKey(at int, now time.Time) (found routing.Availability, ok b
 	if quotas == nil {
 		return found, true
 	}
-	if t.pinned == nil && t.isUnpricedAt(target.Target, quotas) {
+	if t.isUnpricedAt(target.Target, quotas) {
 		return routing.Availability{Obstacle: routing.Unpriced}, false
 	}
 	refused := ownLimit{at: at}

@@ -77,6 +77,9 @@ func (c *call) reserve() error {
 		return errUnpriced
 	}
 	q := c.newQuota(subjects)
+	if len(q.claims) == 0 { // a queue alone limits nothing
+		return nil
+	}
 	return c.hold(q, subjects)
 }
 

@@ -35,9 +35,9 @@ type Quota struct {
 }
 
 // Quota makes the quota of a subject. place tells subjects of one id apart that
-// different parts of a config have; id alone is shown. Nil rules make none.
+// different parts of a config have; id alone is shown. Rules that say nothing make none.
 func (r *Rules) Quota(scope Scope, place, id string) *Quota {
-	if r == nil || len(r.Limits) == 0 {
+	if r == nil || len(r.Limits) == 0 && r.Wait == 0 {
 		return nil
 	}
 	q := &Quota{Rules: r, Scope: scope, ID: id, buckets: make([]Bucket, len(r.Limits))}
