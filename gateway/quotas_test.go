@@ -573,3 +573,25 @@ func TestL10_ALimitThatIsLoweredDuringADebt(t *testing.T) {
 	equal(t, "remaining", got.header.Get("X-Ratelimit-Remaining-Tokens"), "0")
 	wantCalls(t, next.Server, 0)
 }
+
+func TestCallsInLineAreToldThatTheProcessStops(t *testing.T) {
+	r := rules(oneAtATime)
+	r.Wait, r.Length = time.Hour, 10
+	var streams *gateway.Streams
+	l := limit(t, r, after(func(g *gateway.Gateway) { streams = g.Streams }))
+	l.Script(testllm.Reply{Hold: true})
+	done := make(chan answer, 2)
+	go func() { done <- l.ask(t, ask("fake/priced")) }()
+	l.WaitCalls(t, 1)
+	go func() { done <- l.ask(t, ask("fake/priced")) }()
+	for deadline := time.Now().Add(patience); l.limiter.Waiting() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody waits")
+		}
+	}
+	streams.End()
+	for range 2 {
+		wantError(t, <-done, 503, "gateway_stopping")
+	}
+	l.Release()
+}
