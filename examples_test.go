@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ var exampleTests = map[string]func(*testing.T, *example){
 	"failover.Caddyfile":             testFailover,
 	"resilience.Caddyfile":           testResilience,
 	"keys.Caddyfile":                 testKeys,
+	"limits.Caddyfile":               testLimits,
 	"keys-file.Caddyfile":            testKeysFile,
 	"jwt.Caddyfile":                  testJWT,
 	"shared.Caddyfile":               testShared,
@@ -54,7 +56,7 @@ var exampleTests = map[string]func(*testing.T, *example){
 }
 
 // parts are files that an example is made of.
-var parts = []string{"watched.yaml", "keys.yaml", "jwks.json", "spa"}
+var parts = []string{"watched.yaml", "keys.yaml", "limits.prices.yaml", "jwks.json", "spa"}
 
 func TestEveryExampleIsTested(t *testing.T) {
 	entries, err := os.ReadDir("examples")
@@ -298,6 +300,31 @@ func testKeys(t *testing.T, e *example) {
 			t.Errorf("the secret %s shows in the config or the log", secret)
 		}
 	}
+}
+
+func testLimits(t *testing.T, e *example) {
+	e.start(t)
+	app := []string{"Authorization", "Bearer " + appKey}
+	for left := range 3 {
+		answer := e.chat(t, "smart", app...)
+		answer.says(t, 200, echoed)
+		if got := answer.header.Get("X-Ratelimit-Remaining-Requests"); got != strconv.Itoa(2-left) {
+			t.Errorf("%q requests remain, not %d", got, 2-left)
+		}
+	}
+	refused := e.chat(t, "smart", app...)
+	refused.says(t, 429, "rate_limit_exceeded")
+	if refused.header.Get("Retry-After") == "" {
+		t.Error("the refusal does not say when to come back")
+	}
+	e.chat(t, "smart", "Authorization", "Bearer "+adminKey).says(t, 200, echoed)
+	if status, use := e.configure(t, http.MethodGet, "/llm_proxy/usage", ""); status != 200 || !strings.Contains(use, "interns") {
+		t.Errorf("the use of limits is %d %s", status, use)
+	}
+	if status, _ := e.configure(t, http.MethodPost, "/llm_proxy/keys/app/disable", ""); status != 200 {
+		t.Errorf("the key is disabled with %d", status)
+	}
+	e.chat(t, "smart", app...).says(t, 401, "invalid_api_key")
 }
 
 func testShared(t *testing.T, e *example) {
