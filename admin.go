@@ -27,6 +27,7 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "/llm_proxy/status", Handler: caddy.AdminHandlerFunc(a.status)},
 		{Pattern: "/llm_proxy/explain", Handler: caddy.AdminHandlerFunc(a.explain)},
+		{Pattern: "/llm_proxy/cache/purge", Handler: caddy.AdminHandlerFunc(a.purge)},
 		{Pattern: "/llm_proxy/keys", Handler: caddy.AdminHandlerFunc(a.keys)},
 		{Pattern: keysPath, Handler: caddy.AdminHandlerFunc(a.changeKey)},
 		{Pattern: "/llm_proxy/usage", Handler: caddy.AdminHandlerFunc(a.usage)},
@@ -44,6 +45,8 @@ type statusReport struct {
 	// those that were replaced and whose calls go on.
 	Generations int64           `json:"generations"`
 	Handlers    []handlerStatus `json:"handlers"`
+	// Caches hold answers, of all handlers together.
+	Caches []cacheStatus `json:"caches,omitempty"`
 }
 
 type handlerStatus struct {
@@ -58,7 +61,7 @@ func (*adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	if err := onlyMethod(r, http.MethodGet); err != nil {
 		return err
 	}
-	report := statusReport{InFlight: inFlight.Load(), Generations: generations.Load(), Handlers: []handlerStatus{}}
+	report := statusReport{InFlight: inFlight.Load(), Generations: generations.Load(), Handlers: []handlerStatus{}, Caches: cacheStatuses()}
 	if app := active(); app != nil {
 		report.Handlers = app.status()
 	}

@@ -90,6 +90,10 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			on_unsupported drop|error|skip
 //			on_ambiguous   failover_once|fail
 //			on_empty       failover|pass
+//			cache    off
+//			cache    on {
+//				ttl <duration>
+//			}
 //			set      <path> <value>
 //			default  <path> <value>
 //			limits   { … }
@@ -160,6 +164,18 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			open         <duration>
 //			max_open     <duration>
 //		}
+//		cache memory|redis <url>|off {
+//			ttl                <duration>
+//			max_size           <size>
+//			max_entry          <size>
+//			scope              key|group|shared
+//			stale_if_error     <duration>
+//			secret             <secret>
+//			only_deterministic
+//			respect_upstream
+//			tool_calls
+//			ignore_client
+//		}
 //		max_body <size>
 //		media    fetch|refuse
 //		prices   <file>
@@ -228,14 +244,16 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 		return readWord(d, &c.Media, mediaFetch, mediaRefuse)
 	case "breaker":
 		return c.readBreaker(d)
-	case "cache", "log_payloads":
+	case "cache":
+		return c.readCache(d)
+	case "log_payloads":
 		var off string
 		if err := directive.One(d, &off); err != nil || off != "off" {
 			return d.Errf("%s can only be off in this version", name)
 		}
 		return nil
 	}
-	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, limits, state, stream, retries, breaker, max_body, media and prices", name)
+	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, limits, state, stream, retries, breaker, cache, max_body, media and prices", name)
 }
 
 // readWord reads one of a few words.

@@ -81,11 +81,13 @@ func (m *Model) readLine(b *directive.Block) error {
 		return readWord(b.Dispenser, &m.OnAmbiguous, ambiguousFailover, ambiguousFail)
 	case "on_empty":
 		return readWord(b.Dispenser, &m.OnEmpty, emptyFailover, emptyPass)
+	case "cache":
+		return m.readCache(b.Dispenser)
 	case "retries":
 		return directive.Count(b.Dispenser, &m.Retries)
 	}
 	return b.Errf("unrecognized subdirective %q: a model takes to, match, policy, fallback, fallback_on, retries, timeout, "+
-		"on_unsupported, on_ambiguous, on_empty, set, default and limits", name)
+		"on_unsupported, on_ambiguous, on_empty, cache, set, default and limits", name)
 }
 
 // readTarget reads to <provider>/<model> [weight <n>] [priority <n>].

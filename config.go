@@ -68,6 +68,9 @@ type Config struct {
 	// When a target that keeps failing is left alone.
 	Breaker *Breaker `json:"breaker,omitempty"`
 
+	// Where whole answers are kept. Default: nowhere.
+	Cache *Cache `json:"cache,omitempty"`
+
 	// The largest request, in bytes after decoding. Default: 33554432 (32 MiB).
 	MaxBody int64 `json:"max_body,omitempty"`
 
@@ -292,6 +295,9 @@ func (c *Config) check() error {
 	if err := c.Breaker.check(); err != nil {
 		return err
 	}
+	if err := c.Cache.check(); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		if err := c.Models[name].check("/models/" + escapePointer(name)); err != nil {
 			return fmt.Errorf("model %q: %w", name, err)
@@ -368,6 +374,9 @@ func merge(outer, inner *Config) (*Config, error) {
 	}
 	if inner.Breaker != nil {
 		merged.Breaker = inner.Breaker
+	}
+	if inner.Cache != nil {
+		merged.Cache = inner.Cache
 	}
 	if inner.Media != "" {
 		merged.Media = inner.Media

@@ -65,6 +65,10 @@ type Model struct {
 	// are paid for, pass passes the answer on. Default: failover.
 	OnEmpty string `json:"on_empty,omitempty"`
 
+	// Whether answers are kept, if the gateway has a cache: off, or for how long.
+	// Default: as the gateway's cache says.
+	Cache *ModelCache `json:"cache,omitempty"`
+
 	// Members of the client's request to set, whatever it says, by their paths in
 	// the client's own format: temperature, metadata.team. A value that is a
 	// string may hold placeholders that are known when the config is loaded.
@@ -244,6 +248,9 @@ func (m *Model) check(pointer string) error {
 		return err
 	}
 	if err := m.Timeout.check(pointer + "/timeout"); err != nil {
+		return err
+	}
+	if err := m.Cache.check(pointer + "/cache"); err != nil {
 		return err
 	}
 	if _, err := m.overrides(pointer); err != nil {

@@ -50,6 +50,7 @@ var exampleTests = map[string]func(*testing.T, *example){
 	"watched.Caddyfile":              testWatched,
 	"agents.Caddyfile":               testAgents,
 	"resumable.Caddyfile":            testResumable,
+	"cache.Caddyfile":                testCache,
 	"clouds.Caddyfile":               testClouds,
 	"llm.yaml":                       testYAML,
 	"gateway.json":                   testJSON,

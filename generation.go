@@ -193,6 +193,9 @@ func build(parent caddy.Context, cfg *Config, at handlerPlace, shared *authority
 		Streams:  openStreams,
 		Kept:     g.keptStreams(),
 	}
+	if g.gateway.Cache, err = g.cache(cfg, logger); err != nil {
+		return nil, err
+	}
 	if cfg.Retries != nil {
 		g.gateway.Retries = *cfg.Retries
 	}

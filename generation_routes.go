@@ -54,8 +54,8 @@ func loadRoute(ctx caddy.Context, name string, model *Model, upstreams []*provid
 	route := &routing.Route{
 		Name: name, Fallback: model.Fallback, Retries: -1,
 		OnUnsupported: routing.OnUnsupported(model.OnUnsupported), FailAmbiguous: model.OnAmbiguous == ambiguousFail,
-		PassEmpty: model.OnEmpty == emptyPass,
-		Timeouts:  model.Timeout.routing(),
+		PassEmpty: model.OnEmpty == emptyPass, CacheTTL: model.Cache.ttl(),
+		Timeouts: model.Timeout.routing(),
 	}
 	if model.Retries != nil {
 		route.Retries = *model.Retries

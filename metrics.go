@@ -3,6 +3,7 @@ package llmproxy
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -79,7 +80,8 @@ func limiterGauge(name, help string, of func(*limits.Limiter) int64) prometheus.
 }
 
 func registerMetrics(registry *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{metricInFlight, metricRequests, metricDuration, metricFirstToken, metricTokens, metricCost, metricFailures, metricDropped, metricLimited, metricReserved, metricWaiting, metricDegraded} {
+	own := []prometheus.Collector{metricInFlight, metricRequests, metricDuration, metricFirstToken, metricTokens, metricCost, metricFailures, metricDropped, metricLimited, metricReserved, metricWaiting, metricDegraded}
+	for _, c := range slices.Concat(own, metricsOfCaches) {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return err
@@ -121,7 +123,10 @@ func count(r *usage.Record) {
 	for _, limit := range r.Limits {
 		metricLimited.WithLabelValues(limit.Scope, limit.Kind).Inc()
 	}
-	countUsage(model, provider, r.AnswerTokens())
+	countCache(r)
+	if !r.Cached() { // no provider made the tokens of a stored answer
+		countUsage(model, provider, r.AnswerTokens())
+	}
 	for i := range r.Failures {
 		f := &r.Failures[i]
 		metricFailures.WithLabelValues(model, f.Provider, f.Kind).Inc()
@@ -196,6 +201,8 @@ func placeholder(key string, u *usage.Record) (any, bool) {
 			return cost.String(), true
 		}
 		return "", true
+	case "cache":
+		return u.Cache, true
 	case "ttft_ms":
 		return u.FirstToken.Milliseconds(), true
 	case "duration_ms":

@@ -75,7 +75,7 @@ func TestReadmeSyntaxIsTheGrammar(t *testing.T) {
 		"[anonymous]", "anonymous", "[caddy [<placeholder>]]", "caddy {http.request.header.X-User}", "<id> [<secret|digest>...]", "app {env.APP_KEY}",
 		"not_before <date>", "not_before 2029-01-01", "<date>", "2030-01-01", "<id>", "staff", "<url|file>", "https://example.com/jwks", "<issuer>", "x", "<audience>...", "a b", "<claim>", "c",
 		"<duration> [<length>]", "10s 5", "allow|refuse", "allow", "<usd> <window>", "20 day", "<n> <window>", "3 hour", "<redis>", "redis://localhost", "<prefix>", "p:",
-		"<duration>|off", "off", "cancel|drain [<duration>]", "drain 30s", "<duration>", "10s", "<member>", "metadata", "<value>", "x", "<size>", "1MiB", "<n>", "3", "<url>", "https://example.com", "<secret>...", "{env.A} {env.B}",
+		"<duration>|off", "off", "memory|redis <url>|off {", "redis redis://localhost {", "\t\tmax_size       <size>\n", "", "key|group|shared", "group", "on|off", "off", "cancel|drain [<duration>]", "drain 30s", "<duration>", "10s", "<member>", "metadata", "<value>", "x", "<size>", "1MiB", "<n>", "3", "<url>", "https://example.com", "<secret>...", "{env.A} {env.B}",
 		"<name> <value>", "X-A b", "<id or glob>...", "a b-*", "<model>...", "a b", "<glob>...", "a b-*", "<origin>...", "https://example.com",
 		"<file.yaml>", "models.yaml", "<file>", "prices.yaml", "<name>", "mine", "auto|chat|responses", "chat", "drop|error|skip", "skip", "fetch|refuse", "fetch",
 	).Replace(syntax)
@@ -86,7 +86,7 @@ func TestReadmeSyntaxIsTheGrammar(t *testing.T) {
 	for _, member := range []string{"@id", "config", "surface", "discover", "base_url", "api_key", "header", "models", "transport", "weight", "priority", "policy", "fallback", "retries", "anonymous", "caddy", "keys", "groups", "group", "not_before", "expires", "metadata", "disabled", "keys_file", "jwt", "jwks", "issuer", "audience", "key_claim", "models_claim", "group_claim", "origins", "heartbeat", "on_disconnect", "drain", "commit_early", "resumable", "max_body", "media", "prices", "on_unsupported", "api",
 		"health", "uri", "interval", "status", "method", "failures", "match", "fallback_on", "timeout", "connect", "first_token", "idle", "total", "on_ambiguous", "on_empty",
 		"limits", "requests", "rpm", "rpd", "tokens", "tpm", "concurrency", "budget", "queue", "unpriced", "per_key", "state", "prefix", "instances", "cluster",
-		"set", "default", "breaker", "success_rate", "samples", "window", "open", "max_open"} {
+		"set", "default", "cache", "ttl", "max_entry", "scope", "stale_if_error", "secret", "only_deterministic", "respect_upstream", "tool_calls", "ignore_client", "breaker", "success_rate", "samples", "window", "open", "max_open"} {
 		if !strings.Contains(string(adapted), `"`+member+`"`) {
 			t.Errorf("%s is not in %s", member, adapted)
 		}

@@ -35,6 +35,8 @@ func (r *loggedRecord) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	addString(e, "error", r.Error)
 	addString(e, "cause", r.Cause)
 	addString(e, "finish_reason", r.Finish)
+	addString(e, "cache", r.Cache)
+	addString(e, "cache_reason", r.CacheReason)
 	e.AddInt("attempts", r.Attempts)
 	if r.PossibleDuplicate {
 		e.AddBool("possible_duplicate", true)

@@ -173,6 +173,7 @@ func (a *attempt) run(deadline time.Time) *failure {
 		return a.statusFailure(ctx, response)
 	}
 	c.accepted = true
+	c.cache.answering(response.Header)
 	switch {
 	case c.op == opForward && !a.isJSON(response.Header):
 		return a.relayBytes(ctx, response)

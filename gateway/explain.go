@@ -35,6 +35,8 @@ type Explanation struct {
 	Pinned string `json:"pinned,omitempty"`
 	// Limits are those that the call would have to fit, and what it would reserve.
 	Limits []ExplainedLimit `json:"limits,omitempty"`
+	// Cache is what the cache has for the request; nil: there is none.
+	Cache *ExplainedCache `json:"cache,omitempty"`
 	// Targets would be tried in this order.
 	Targets []ExplainedTarget `json:"targets,omitempty"`
 	// Unavailable targets would not be asked now.
@@ -65,6 +67,17 @@ type ExplainedTarget struct {
 	Dropped []string `json:"dropped,omitempty"`
 	// Error is why the target cannot be given the request.
 	Error *ExplainedError `json:"error,omitempty"`
+}
+
+// ExplainedCache is what would become of a request at the cache. It says nothing
+// of the key under which answers stand.
+type ExplainedCache struct {
+	// Result is hit, stale, miss or bypass.
+	Result string `json:"result"`
+	// Reason is why an answer to such a request is not kept.
+	Reason string `json:"reason,omitempty"`
+	// TTLSeconds is how long the stored answer is fresh still.
+	TTLSeconds int64 `json:"ttl_s,omitempty"`
 }
 
 // ExplainedRequest is a request to a provider, without its credential.
@@ -122,6 +135,9 @@ func (x *Explanation) describe(c *call) {
 	x.Model, x.Route, x.Stream = c.routing.model, c.plan.Label, c.routing.stream
 	x.InputTokens, x.MaxOutputTokens = call.InputTokens(), call.OutputTokens()
 	x.explainLimits(c)
+	if status, _, on := c.lookUp(); on {
+		x.Cache = &ExplainedCache{Result: status.Word(), Reason: status.Detail.String(), TTLSeconds: int64(status.TTL / time.Second)}
+	}
 	t := c.newTries()
 	x.Attempts = t.most
 	for i := range c.plan.Targets {

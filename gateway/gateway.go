@@ -43,6 +43,8 @@ type Gateway struct {
 	// Media fetches what requests name by URL where a provider takes no URLs;
 	// nil: nothing is fetched.
 	Media MediaFetcher
+	// Cache keeps whole answers; nil: none is kept.
+	Cache *Cache
 	// Streams knows the calls that are under way. It outlives the gateway.
 	Streams *Streams
 	// Kept are the streams to which clients may come back. They outlive the

@@ -78,6 +78,7 @@ func (a *attempt) commitStream(contentType []string) {
 	a.committed = true
 	a.watch.commit()
 	a.record.Status = http.StatusOK
+	a.opened(contentType)
 	a.answered()
 	a.record.FirstToken = sinceStart(&a.record)
 }
@@ -116,6 +117,9 @@ func setStreamHeader(h http.Header, contentType []string) {
 func (c *call) send(events []byte) bool {
 	if len(events) == 0 {
 		return true
+	}
+	if c.endedBy == nil { // those who follow are told of an error by their own calls
+		c.cache.append(events)
 	}
 	events = c.keepEvents(events)
 	if !c.gone() {

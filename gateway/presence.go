@@ -26,7 +26,9 @@ type presence struct {
 	// forsaken is set once nobody is waited for any longer.
 	forsaken bool
 	over     bool
-	unwatch  func() bool
+	// following ends the reading of another call's stream; nil: none is read.
+	following context.CancelCauseFunc
+	unwatch   func() bool
 }
 
 // gone tells whether the call's own client has left. Nothing new is begun for it then.
@@ -128,6 +130,9 @@ func (c *call) forsake() {
 	if c.current != nil {
 		c.current.cancel(errClientGone)
 	}
+	if c.following != nil {
+		c.following(errClientGone)
+	}
 }
 
 // isForsaken tells whether nobody is waited for any longer.
@@ -160,7 +165,7 @@ func (c *call) isPaidByTokens() bool {
 }
 
 // forNobody tells whether an answer that has not begun is read for what it costs alone.
-func (c *call) forNobody() bool { return c.gone() && c.kept.Load() == nil }
+func (c *call) forNobody() bool { return c.kept.Load() == nil && c.unheard() }
 
 // heardOut is an answer that the provider finished before any of it was sent,
 // for a client that had left. What it cost is known.

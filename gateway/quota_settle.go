@@ -19,8 +19,11 @@ func (c *call) settleQuota() {
 	}
 	ctx := c.r.Context()
 	spent := c.record.Tokens.Plus(q.doubtful)
+	if c.hit { // which was paid for by another call
+		spent = c.wasted.Plus(q.doubtful)
+	}
 	switch {
-	case c.resumed, c.accepted, spent.Total() > 0, spent.Cost > 0:
+	case c.resumed, c.hit, c.accepted, spent.Total() > 0, spent.Cost > 0:
 		c.settled(q.limiter.Settle(ctx, q.held, c.actual(spent, q.cost)))
 	case c.record.Attempts == 0:
 		_ = q.limiter.Release(ctx, q.held, limits.RefundAll) // as above

@@ -232,7 +232,7 @@ func wholeData(data []byte) bool {
 
 // lost is a stream that failed before any of it went to the client.
 func (r *relay) lost(contentType []string) *failure {
-	if r.gone() {
+	if r.unheard() {
 		return r.clientGone()
 	}
 	switch r.broken {

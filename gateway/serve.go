@@ -43,6 +43,11 @@ type call struct {
 
 	presence
 	outlet
+	// cache is what the call has to do with the cache; nil: nothing.
+	cache *caching
+	// hit tells that the answer is stored, or that of another call: no provider is
+	// asked for it.
+	hit bool
 	// resumed tells that the call reads the stream of another one.
 	resumed bool
 	// committed is set when the first byte of an answer goes to the client,
@@ -105,6 +110,7 @@ func (c *call) serveMetered() {
 	defer func() { c.stall.stop() }()
 	defer c.settle()
 	defer c.closeStream()
+	defer c.land()
 	err := error(errStopping)
 	if begun {
 		err = c.serve()
@@ -128,14 +134,16 @@ func (c *call) serve() error {
 		return err
 	}
 	c.attend()
-	if err := c.reserve(); err != nil {
+	if served, err := c.fromCache(); served || err != nil {
 		return err
 	}
-	c.commitEarly()
+	if served, err := c.fromOthers(); served || err != nil {
+		return err
+	}
 	if err := c.queue(); err != nil {
 		return err
 	}
-	return c.attemptAll()
+	return c.orStale(c.attemptAll())
 }
 
 // prepare reads the request, once, and finds what may answer it.
@@ -198,6 +206,7 @@ func (c *call) makePlan() error {
 // fail answers with an error, or ends in silence what has begun: a relay has
 // written its own ending by then.
 func (c *call) fail(err error) {
+	c.cache.failed(err)
 	if c.gone() && !c.committed {
 		err, c.record.Ending = errClientGone, usage.ClientGone
 	}

@@ -94,6 +94,7 @@ func (c *call) estimateOutput() int64 {
 func (c *call) note(s transform.Summary) {
 	c.record.Tokens = s.Usage
 	c.record.Finish = s.Finish.String()
+	c.cache.note(s)
 }
 
 func sinceStart(r *usage.Record) time.Duration { return time.Since(r.Start) }

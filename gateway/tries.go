@@ -130,7 +130,7 @@ func (t *tries) next() bool {
 
 // mayGoOn tells whether the latest failure leaves anything to try.
 func (t *tries) mayGoOn() bool {
-	if t.committed || t.forced || t.record.Attempts >= t.most || t.gone() || !time.Now().Before(t.deadline) {
+	if t.committed || t.forced || t.record.Attempts >= t.most || t.unheard() || !time.Now().Before(t.deadline) {
 		return false
 	}
 	return t.latest.verdict != ambiguous || t.mayResend()

@@ -279,6 +279,7 @@ func (a *attempt) commitReplay(out []byte) {
 func (a *attempt) commitAnswer(out []byte, contentType []string) {
 	a.commit(http.StatusOK, contentType, len(out))
 	a.record.Ending, a.whole = usage.Complete, true
+	a.landWhole(out, contentType)
 	if err := a.write(out); err != nil {
 		a.noteGone()
 	}

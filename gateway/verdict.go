@@ -97,7 +97,7 @@ func (f *failure) outcome() routing.Outcome {
 func (a *attempt) sendFailure(ctx context.Context, err error) *failure {
 	a.record.Cause = err.Error()
 	sent := a.sent()
-	if a.gone() {
+	if a.unheard() {
 		// The provider may be at work on it, and will charge for that.
 		a.accepted = a.accepted || sent
 		return a.clientGone()
@@ -121,7 +121,7 @@ func (a *attempt) sendFailure(ctx context.Context, err error) *failure {
 // unsigned is a request for which the gateway had no credential to sign with.
 func (a *attempt) unsigned(ctx context.Context, err error) *failure {
 	a.record.Cause = err.Error()
-	if a.gone() {
+	if a.unheard() {
 		return a.clientGone()
 	}
 	if cause := timeoutOf(ctx); cause != nil {
@@ -152,7 +152,7 @@ const maxErrorBody = 64 << 10
 // statusFailure reads a provider's error and judges it.
 func (a *attempt) statusFailure(ctx context.Context, response *http.Response) *failure {
 	body, err := readAll(nil, io.LimitReader(response.Body, maxErrorBody), maxErrorBody)
-	if err != nil && a.gone() {
+	if err != nil && a.unheard() {
 		return a.clientGone()
 	}
 	if cause := timeoutOf(ctx); cause != nil {

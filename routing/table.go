@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -79,8 +80,14 @@ type Route struct {
 	// Quota is what all calls together may use that ask for the route; nil: as much
 	// as they like.
 	Quota *limits.Quota
+	// CacheTTL is how long answers are kept; 0: as long as the gateway says, negative:
+	// they are not.
+	CacheTTL time.Duration
 	// Budget bounds the retries; nil: the route gets one of its own.
 	Budget *RetryBudget
+
+	identity [sha256.Size]byte
+	leads    []string
 }
 
 // Timeouts bound how long a provider may take.
@@ -172,6 +179,7 @@ func NewTable(upstreams []*providers.Upstream, routes []*Route, health func(*pro
 			return nil, err
 		}
 	}
+	t.identify()
 	return t, nil
 }
 

@@ -35,6 +35,9 @@ type Record struct {
 	Tokens Tokens
 	// Failures are the attempts that came to nothing.
 	Failures []Failure
+	// Cache is what became of the call at the cache: hit, miss, stale, collapsed or
+	// bypass; empty if there is none. CacheReason is why its answer was not kept.
+	Cache, CacheReason string
 	// Finish is why the answer ended, in Chat Completions' words.
 	Finish string
 	// Ending is how the call ended: see the Ending constants.
@@ -61,6 +64,11 @@ type Record struct {
 
 // Cost is what the call costs, failed attempts included; false if that is not known.
 func (r *Record) Cost() (Money, bool) { return r.Tokens.Cost, r.Tokens.CostKnown }
+
+// Cached tells that the answer is one that was made for another call.
+func (r *Record) Cached() bool {
+	return r.Cache == "hit" || r.Cache == "stale" || r.Cache == "collapsed"
+}
 
 // AnswerTokens are those of Tokens that went into the answer.
 func (r *Record) AnswerTokens() Tokens {
