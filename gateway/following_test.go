@@ -14,6 +14,7 @@ import (
 	"github.com/caddyllm/llmproxy/cache/answers"
 	"github.com/caddyllm/llmproxy/gateway"
 	"github.com/caddyllm/llmproxy/internal/testllm"
+	"github.com/caddyllm/llmproxy/limits"
 	"github.com/caddyllm/llmproxy/providers"
 	"github.com/caddyllm/llmproxy/usage"
 )
@@ -287,4 +288,31 @@ func TestCacheKeepsManyTenantsApart(t *testing.T) {
 	if n := len(srv.Calls()); n < tenants*8 || n > tenants*16 {
 		t.Errorf("the provider was asked %d times", n)
 	}
+}
+
+// What another call has paid for counts as a request, and takes no tokens.
+func TestCacheAndLimits(t *testing.T) {
+	few := limits.Limit{Name: "rpm", Kind: limits.Requests, Amount: 3, Window: limits.PerMinute}
+	change, flights := flightsOf(t)
+	l := limit(t, rules(few, manyTokens), after(change))
+	l.Script(testllm.Reply{Text: "one two", Hold: true})
+	var wait sync.WaitGroup
+	for range 2 {
+		wait.Go(func() { wantText(t, l.ask(t, ask("fake/priced")), "one two") })
+	}
+	l.WaitCalls(t, 1)
+	following(t, flights, 1)
+	l.Release()
+	wait.Wait()
+	l.record(t)
+	l.record(t)
+	used := l.used(t, limits.Tokens)
+	equal(t, "tokens are used", used > 0 && used < 100, true)
+	equal(t, "requests", l.used(t, limits.Requests), 2)
+	cacheStatus(t, l.ask(t, ask("fake/priced")), "hit")
+	l.record(t)
+	equal(t, "tokens", l.used(t, limits.Tokens), used)
+	equal(t, "requests", l.used(t, limits.Requests), 3)
+	wantError(t, l.ask(t, ask("fake/priced")), 429, "rate_limit_exceeded")
+	wantCalls(t, l.Server, 1)
 }
