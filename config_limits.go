@@ -95,11 +95,6 @@ func (s *State) check() error {
 	return nil
 }
 
-// hasLiteralPassword tells whether an address has its password in the config itself.
-func (s *State) hasLiteralPassword() bool {
-	return s != nil && strings.Contains(s.URL, "@") && !strings.Contains(s.URL, "{")
-}
-
 // redis is what the store is opened with.
 func (s *State) redis() (o limits.RedisOptions, err error) {
 	url, err := caddy.NewReplacer().ReplaceOrErr(s.URL, true, true)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -172,7 +173,7 @@ func build(parent caddy.Context, cfg *Config, at handlerPlace, shared *authority
 	if err != nil {
 		return nil, err
 	}
-	if cfg.State.hasLiteralPassword() {
+	if cfg.hasLiteralPassword() {
 		logger.Warn("the password of Redis stands in the config, where the admin API and saved configs show it: write the address as {env.NAME}")
 	}
 	g.gateway = &gateway.Gateway{
@@ -271,6 +272,12 @@ func (c *Config) catalog() (*catalog.Catalog, error) {
 		return nil, err
 	}
 	return catalog.New(own), nil
+}
+
+// hasLiteralPassword tells whether an address of Redis has its password in the config itself.
+func (c *Config) hasLiteralPassword() bool {
+	literal := func(url string) bool { return strings.Contains(url, "@") && !strings.Contains(url, "{") }
+	return c.State != nil && literal(c.State.URL) || c.Cache != nil && literal(c.Cache.URL)
 }
 
 func (c *Config) surface() gateway.Surface {

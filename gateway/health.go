@@ -65,6 +65,10 @@ func (g *Gateway) ready(r *http.Request) (status int, body []byte) {
 	return status, body
 }
 
+// headerExposed is what pages may read: what is ours, and what it says of limits and the cache.
+var headerExposed = []string{"X-Request-Id, Request-Id, X-Upstream-Request-Id, Retry-After, Retry-After-Ms, X-Should-Retry, X-Llm-Dropped, X-Llm-Stream-Id, Cache-Status, Age, " +
+	"X-Ratelimit-Limit-Requests, X-Ratelimit-Remaining-Requests, X-Ratelimit-Reset-Requests, X-Ratelimit-Limit-Tokens, X-Ratelimit-Remaining-Tokens, X-Ratelimit-Reset-Tokens"}
+
 // allowOrigin lets a listed page read answers.
 func (g *Gateway) allowOrigin(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header["Origin"]
@@ -73,7 +77,7 @@ func (g *Gateway) allowOrigin(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h["Access-Control-Allow-Origin"] = origin
-	h["Access-Control-Expose-Headers"] = []string{"X-Request-Id, Request-Id, X-Upstream-Request-Id, Retry-After, X-Should-Retry, X-Llm-Dropped, X-Llm-Stream-Id"}
+	h["Access-Control-Expose-Headers"] = headerExposed
 	if vary := h["Vary"]; !slices.Contains(vary, "Origin") {
 		h["Vary"] = append(vary, "Origin")
 	}
