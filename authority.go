@@ -273,7 +273,8 @@ func (w *authority) openKeySet(j *JWT) error {
 		key := keySetKey{j.JWKS}
 		set, _, err := sharedState.LoadOrNew(key, func() (caddy.Destructor, error) {
 			return auth.FetchedKeySet(j.JWKS, func(err error) {
-				caddy.Log().Named(appName).Error("fetching an issuer's keys failed, the last good ones stay in use for a day", zap.String("jwks", j.JWKS), zap.Error(err))
+				address, _, _ := strings.Cut(j.JWKS, "?") // what follows may be a secret
+				caddy.Log().Named(appName).Error("fetching an issuer's keys failed, the last good ones stay in use for a day", zap.String("jwks", address), zap.Error(err))
 			}), nil
 		})
 		if err != nil {

@@ -184,15 +184,18 @@ func build(parent caddy.Context, cfg *Config, at handlerPlace, shared *authority
 		Pins:     g.pins(),
 		Catalog:  prices,
 		Observer: observer,
-		Limits:   cfg.limits(),
-		Quotas:   quotas,
-		Queue:    cfg.queue(),
-		Retries:  gateway.DefaultRetries,
-		Backoff:  gateway.DefaultBackoff,
-		Breaker:  cfg.Breaker.policy(),
-		Stream:   cfg.stream(),
-		Streams:  openStreams,
-		Kept:     g.keptStreams(),
+		Panicked: func(p *gateway.Panic) {
+			logger.Error("a call panicked", zap.String("request_id", p.RequestID), zap.String("panic", p.What), zap.ByteString("stack", p.Stack))
+		},
+		Limits:  cfg.limits(),
+		Quotas:  quotas,
+		Queue:   cfg.queue(),
+		Retries: gateway.DefaultRetries,
+		Backoff: gateway.DefaultBackoff,
+		Breaker: cfg.Breaker.policy(),
+		Stream:  cfg.stream(),
+		Streams: openStreams,
+		Kept:    g.keptStreams(),
 	}
 	if g.gateway.Cache, err = g.cache(cfg, logger); err != nil {
 		return nil, err

@@ -111,9 +111,15 @@ type server struct {
 func start(t *testing.T, dir string, env []string, args ...string) *server {
 	t.Helper()
 	socket := filepath.Join(shortDir(t), "admin")
+	return startCommand(t, socket, command(t, dir, append(env, "CADDY_ADMIN=unix/"+socket), append([]string{"run"}, args...)...))
+}
+
+// startCommand is start for a command that is ready, whose admin API is at the socket.
+func startCommand(t *testing.T, socket string, cmd *exec.Cmd) *server {
+	t.Helper()
 	s := &server{
 		lines:  newLines(),
-		cmd:    command(t, dir, append(env, "CADDY_ADMIN=unix/"+socket), append([]string{"run"}, args...)...),
+		cmd:    cmd,
 		admin:  &http.Client{Transport: onSocket(socket)},
 		exited: make(chan struct{}),
 	}

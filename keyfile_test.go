@@ -94,7 +94,7 @@ func BenchmarkKeyFile(b *testing.B) {
 	}
 }
 
-func TestKeyFileIsReplacedOnlyByGoodOnes(t *testing.T) {
+func TestA15KeyFileIsReplacedOnlyByGoodOnes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.yaml")
 	write := func(text string) {
 		t.Helper()

@@ -52,7 +52,7 @@ func TestConfigThatLoads(t *testing.T) {
 	}
 }
 
-func TestConfigThatIsRefusedSaysWhy(t *testing.T) {
+func TestA15ConfigThatIsRefusedSaysWhy(t *testing.T) {
 	t.Setenv("APP_KEY", "app-key-for-tests")
 	t.Setenv("SHORT_KEY", "short")
 	t.Setenv("OPENAI_API_KEY", "")
@@ -149,7 +149,7 @@ func TestJSONConfigIsReadStrictly(t *testing.T) {
 	}
 }
 
-func TestSecretsAreNeitherInTheAdaptedConfigNorInErrors(t *testing.T) {
+func TestA15SecretsAreNeitherInTheAdaptedConfigNorInErrors(t *testing.T) {
 	const canary = "canary-secret-value"
 	for name, lines := range map[string]string{
 		"key":                            "auth {\n key app " + canary + "\n}",

@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-func TestYAMLMistakesHaveAPlaceAndAReason(t *testing.T) {
+func TestA15YAMLMistakesHaveAPlaceAndAReason(t *testing.T) {
 	const secret = "canary-secret-value"
 	for _, c := range []struct{ text, want string }{
 		// Members that nobody knows, at every level.

@@ -66,7 +66,7 @@ var refusedGroups = []Group{
 
 // Which reason there is shows neither in the error nor in the kind of work: the
 // same steps are taken, and nothing is allocated or asked on one way only.
-func TestEveryRefusalIsTheSame(t *testing.T) {
+func TestA01EveryRefusalIsTheSame(t *testing.T) {
 	keys, secrets := refusals()
 	a := authenticator(t, Settings{Keys: keys, Groups: refusedGroups})
 	for reason, secret := range secrets {

@@ -190,6 +190,9 @@ func (s *KeySet) fetch() ([]byte, error) {
 	request.Header.Set("Accept", "application/json")
 	response, err := s.client.Do(request)
 	if err != nil {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err // without the address, whose query may be a secret
+		}
 		return nil, err
 	}
 	defer response.Body.Close()

@@ -312,7 +312,7 @@ func TestClaimsNarrowRights(t *testing.T) {
 }
 
 // What is remembered is remembered under the whole token.
-func TestTokensThatBeginAlikeAreDifferent(t *testing.T) {
+func TestA01TokensThatBeginAlikeAreDifferent(t *testing.T) {
 	a := authenticator(t, Settings{Tokens: tokens(t, true)})
 	one := sign(t, jwt.SigningMethodEdDSA, theIssuer().ed, "ed", good(), nil)
 	if _, err := a.Authenticate(withKey(one)); err != nil {

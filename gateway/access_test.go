@@ -32,7 +32,7 @@ func guarded(t *testing.T) (g *gate, a, b *testllm.Server) {
 	}.start(t), a, b
 }
 
-func TestCallersWithoutAGoodKeyAreRefused(t *testing.T) {
+func TestA01CallersWithoutAGoodKeyAreRefused(t *testing.T) {
 	g, a, b := guarded(t)
 	for _, test := range []struct {
 		name   string
@@ -165,7 +165,7 @@ func TestPreflights(t *testing.T) {
 
 // Routers and providers take models to ask in place of the first, and tools that
 // ask one. A key for some models must not reach the others that way.
-func TestFurtherModelsInARequestNeedTheirOwnRight(t *testing.T) {
+func TestA02FurtherModelsInARequestNeedTheirOwnRight(t *testing.T) {
 	srv := testllm.New(t)
 	g := setup{
 		upstreams: []*providers.Upstream{load(t, "router", "openrouter", srv.URL+"/v1")},
@@ -199,7 +199,7 @@ func TestFurtherModelsInARequestNeedTheirOwnRight(t *testing.T) {
 	}
 }
 
-func TestModelNamesThatMeanAnotherPlaceAreRefused(t *testing.T) {
+func TestA09ModelNamesThatMeanAnotherPlaceAreRefused(t *testing.T) {
 	g, srv := vendors(t, nil)
 	for _, name := range []string{"..", "google/..", "google/../x", "google/..;/x", "google/x%2Fy", "google//x", "google/x/", "/x", "google/x?y", "google/x#", "google/x\\\\..", "google/x y"} {
 		wantError(t, g.chat(t, ask(name)), http.StatusBadRequest, "invalid_value")

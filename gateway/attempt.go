@@ -162,7 +162,7 @@ func (a *attempt) run(deadline time.Time) *failure {
 		return a.sendFailure(ctx, err)
 	}
 	defer response.Body.Close()
-	c.record.UpstreamRequestID = upstreamRequestID(response.Header)
+	c.record.UpstreamRequestID = a.upstreamRequestID(response.Header)
 	if headroom := a.target.Upstream.Headroom(response.Header, time.Now()); headroom.Known() {
 		a.target.State.Observe(a.fingerprint, headroom)
 	}

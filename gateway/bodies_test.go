@@ -58,7 +58,7 @@ func (g *gate) sendCoded(t *testing.T, coding, body string, chunked bool) answer
 	return answer{response.StatusCode, response.Header, string(read), err}
 }
 
-func TestBodiesAreBoundedAndDecoded(t *testing.T) {
+func TestA04BodiesAreBoundedAndDecoded(t *testing.T) {
 	const limit = 64 << 10
 	fits, tooMuch := string(testllm.Body("openai/x", limit)), string(testllm.Body("openai/x", limit+1))
 	bomb := strings.Repeat(" ", 4<<20)
@@ -123,7 +123,7 @@ func nested(n int) string {
 	return `{` + model + `,` + messages + `,"x":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}`
 }
 
-func TestRequestsThatAreRefusedUnsent(t *testing.T) {
+func TestA02A03RequestsThatAreRefusedUnsent(t *testing.T) {
 	g, srv := single(t, nil)
 	for _, test := range []struct{ name, body, code, param string }{
 		{"no JSON", `model=x`, "invalid_json", "null"},
@@ -180,7 +180,7 @@ func TestRequestsThatAreRefusedUnsent(t *testing.T) {
 	wantCalls(t, srv, 0)
 }
 
-func TestOddButLegalRequestsAreServed(t *testing.T) {
+func TestA02OddButLegalRequestsAreServed(t *testing.T) {
 	g, srv := single(t, nil)
 	for i, body := range []string{
 		`{"mod\u0065l":"openai/x","messages":[{"role":"user","content":"hi"}]}`,

@@ -28,6 +28,8 @@ type Gateway struct {
 	// Catalog knows what models cost; nil: nobody does.
 	Catalog  *catalog.Catalog
 	Observer Observer
+	// Panicked is told of panics, which end one call and nothing else; nil: nobody is.
+	Panicked func(*Panic)
 	Limits   Limits
 	// Quotas hold calls to what may be used; nil: that is as much as one likes.
 	Quotas *Quotas

@@ -132,7 +132,7 @@ func TestPresetEditsAreAppliedAndRemovalsReported(t *testing.T) {
 	}
 }
 
-func TestUpstreamHeaderIsAnAllowList(t *testing.T) {
+func TestA07UpstreamHeaderIsAnAllowList(t *testing.T) {
 	const canary = "canary-of-the-client-77"
 	g, srv := single(t, nil)
 	for _, body := range []string{ask("gpt-6"), askStream("gpt-6")} {
@@ -159,7 +159,7 @@ func TestUpstreamHeaderIsAnAllowList(t *testing.T) {
 	wantCalls(t, srv, 2)
 }
 
-func TestNothingOfAProvidersHeaderLeaks(t *testing.T) {
+func TestA16NothingOfAProvidersHeaderLeaks(t *testing.T) {
 	header := http.Header{
 		"Set-Cookie": {"s=" + providerKey}, "X-Echo": {providerKey}, "Server": {"secret-host"}, "X-Request-Id": {"req-up-1"},
 		"Openai-Organization": {"org-secret"}, "Strict-Transport-Security": {"max-age=1"}, "Alt-Svc": {"h3=x"},

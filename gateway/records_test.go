@@ -9,11 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/caddyllm/llmproxy/gateway"
 	"github.com/caddyllm/llmproxy/internal/testllm"
-	"github.com/caddyllm/llmproxy/providers"
-	"github.com/caddyllm/llmproxy/transform"
-	"github.com/caddyllm/llmproxy/transform/openai"
 	"github.com/caddyllm/llmproxy/usage"
 )
 
@@ -107,71 +103,6 @@ func TestWhatWasDeliveredCountsWhereTheProviderHadNotCountedYet(t *testing.T) {
 	if !tokens.Estimated || tokens.Output < 40 {
 		t.Errorf("tokens are %+v", tokens)
 	}
-}
-
-// fragile is a provider whose codec panics: in whole answers, or at the event
-// of a stream that holds "panic".
-type fragile struct{ providers.Provider }
-
-type fragileCodec struct{ openai.Codec }
-
-type fragileInspector struct{ transform.StreamInspector }
-
-func (p fragile) Chat(call providers.Call) providers.Endpoint {
-	e := p.Provider.Chat(call)
-	e.Codec = fragileCodec{}
-	return e
-}
-
-func (fragileCodec) InspectResponse([]byte) (transform.Summary, error) { panic("a codec's mistake") }
-
-func (c fragileCodec) NewStreamInspector() transform.StreamInspector {
-	return fragileInspector{c.Codec.NewStreamInspector()}
-}
-
-func (i fragileInspector) Inspect(name, data []byte) (transform.Sign, error) {
-	if strings.Contains(string(data), "panic") {
-		panic("a codec's mistake")
-	}
-	return i.StreamInspector.Inspect(name, data)
-}
-
-func TestPanicIsSettledAndLeavesTheServerAlive(t *testing.T) {
-	srv := testllm.New(t)
-	upstream := load(t, "a", "openai", srv.URL)
-	upstream.Provider = fragile{upstream.Provider}
-	streams := new(gateway.Streams)
-	g := setup{upstreams: []*providers.Upstream{upstream}, change: func(g *gateway.Gateway) { g.Streams = streams }}.start(t)
-	for _, test := range []struct {
-		name, request string
-		reply         testllm.Reply
-		ending        usage.Ending
-	}{
-		{"in an answer", ask("a/x"), testllm.Reply{}, usage.Failed},
-		{"before content", askStream("a/x"), testllm.Reply{RawEvents: []string{textChunk("panic")}}, usage.Failed},
-		{"after content", askStream("a/x"), testllm.Reply{RawEvents: []string{begun, textChunk("panic")}, ChunkDelay: 1e7}, usage.Broken},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			srv.Script(test.reply)
-			response, err := g.open(t.Context(), http.MethodPost, chatPath, test.request)
-			if err == nil {
-				_, err = io.ReadAll(response.Body)
-				response.Body.Close()
-			}
-			if err == nil {
-				t.Error("the client was told that all is well")
-			}
-			record := g.record(t)
-			equal(t, "ending", record.Ending, test.ending)
-			equal(t, "error", record.Error, "internal_error")
-			if !record.Tokens.Estimated || record.Tokens.Input == 0 {
-				t.Errorf("tokens are %+v", record.Tokens)
-			}
-		})
-	}
-	srv.Script(testllm.Reply{RawEvents: []string{begun, finishChunk, doneEvent}})
-	wantText(t, g.chat(t, askStream("a/x")), begun)
-	streams.End() // knows of no stream any more
 }
 
 func TestParallelCallsDoNotMix(t *testing.T) {

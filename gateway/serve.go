@@ -81,6 +81,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) bool {
 		w.Header()["Allow"] = []string{g.Surface.methods(r)}
 		c.writeError(errBadMethod)
 	case opListModels, opGetModel:
+		defer c.rescue()
 		c.serveModels()
 	default:
 		c.serveMetered()
@@ -111,6 +112,7 @@ func (c *call) serveMetered() {
 	defer c.settle()
 	defer c.closeStream()
 	defer c.land()
+	defer c.rescue()
 	err := error(errStopping)
 	if begun {
 		err = c.serve()

@@ -12,7 +12,7 @@ func requestOf(method, path, query string) *http.Request {
 	return &http.Request{Method: method, URL: &url.URL{Path: path, RawQuery: query}, Header: http.Header{}}
 }
 
-func TestSurfaceClaimsExactPaths(t *testing.T) {
+func TestA09SurfaceClaimsExactPaths(t *testing.T) {
 	all := Surface{OpenAI: true, Anthropic: true, Gemini: true, Health: true}
 	const (
 		chat      = transform.OpenAIChat

@@ -253,10 +253,30 @@ func (a *attempt) secrets() []string {
 	return list
 }
 
+// echoes tells whether a provider repeats a secret that it was sent.
+func (a *attempt) echoes(text string) bool {
+	settings := a.target.Upstream.Base()
+	for _, list := range [...][]string{settings.Keys(), settings.Secrets()} {
+		for _, secret := range list {
+			if len(secret) >= leastSecret && strings.Contains(text, secret) {
+				return true
+			}
+		}
+	}
+	for _, values := range settings.FixedHeader() {
+		for _, value := range values {
+			if value = strings.TrimPrefix(value, "Bearer "); len(value) >= leastSecret && strings.Contains(text, value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // upstreamRequestID is the provider's own name for a request, for its support.
-func upstreamRequestID(h http.Header) string {
+func (a *attempt) upstreamRequestID(h http.Header) string {
 	for _, name := range [...]string{"X-Request-Id", "Request-Id", "Apim-Request-Id", "X-Amzn-Requestid", "Cf-Ray"} {
-		if id := h[name]; len(id) > 0 && len(id[0]) <= 128 {
+		if id := h[name]; len(id) > 0 && len(id[0]) <= 128 && !a.echoes(id[0]) {
 			return id[0]
 		}
 	}

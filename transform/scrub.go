@@ -15,6 +15,14 @@ func Scrub(message string) string {
 	for _, p := range labelled {
 		message = p.ReplaceAllString(message, "${1}"+redacted)
 	}
+	for _, p := range vendorKeys {
+		message = p.ReplaceAllStringFunc(message, func(found string) string {
+			if plainWord(withoutTail(found)) {
+				return found
+			}
+			return redacted
+		})
+	}
 	for _, p := range credentials {
 		message = p.ReplaceAllStringFunc(message, func(found string) string {
 			if plainWord(found) {
@@ -34,7 +42,7 @@ func Scrub(message string) string {
 func HoldsKey(text []byte) bool {
 	for _, p := range vendorKeys {
 		for _, found := range p.FindAll(text, -1) {
-			if !plainWord(string(found)) {
+			if !plainWord(withoutTail(string(found))) {
 				return true
 			}
 		}
@@ -48,17 +56,30 @@ var labelled = [...]*regexp.Regexp{
 	regexp.MustCompile(`(?i)((?:\b|_|api)(?:key|token|secret|password|credential|signature)(?: provided| given| id)?["']?\s*[=:]\s*["']?)[^\s"'&,;]{4,}`),
 }
 
+// tailMarks are not in the vendors' own keys. Where one follows, a key goes on
+// that somebody made up in their fashion: half of it must not stay.
+const tailMarks = "+/&=%~"
+
+const tail = `(?:[` + tailMarks + `][^\s"'<>,;)\]}]*)?`
+
+// withoutTail is what makes a key look like a vendor's.
+func withoutTail(found string) string {
+	if i := strings.IndexAny(found, tailMarks); i >= 0 {
+		return found[:i]
+	}
+	return found
+}
+
 // vendorKeys find keys by how they begin.
 var vendorKeys = [...]*regexp.Regexp{
-	regexp.MustCompile(`(?:sk|pk)-[A-Za-z0-9_*.-]{8,}`),
-	regexp.MustCompile(`\b(?:rk|csk|gsk|xai|pplx|nvapi|hf|r8|fw|tgp|ghp|gho|pat|key)[_-][A-Za-z0-9_*.-]{8,}`),
-	regexp.MustCompile(`(?:AIza|AKIA|ASIA|ya29\.|eyJ)[A-Za-z0-9_*.-]{8,}`),
+	regexp.MustCompile(`(?:sk|pk)-[A-Za-z0-9_*.-]{8,}` + tail),
+	regexp.MustCompile(`\b(?:rk|csk|gsk|xai|pplx|nvapi|hf|r8|fw|tgp|ghp|gho|pat|key)[_-][A-Za-z0-9_*.-]{8,}` + tail),
+	regexp.MustCompile(`(?:AIza|AKIA|ASIA|ya29\.|eyJ)[A-Za-z0-9_*.-]{8,}` + tail),
 }
 
 // credentials find other keys too, by being long and without a pause: model
 // names have dashes, dots or slashes.
 var credentials = [...]*regexp.Regexp{
-	vendorKeys[0], vendorKeys[1], vendorKeys[2],
 	regexp.MustCompile(`\b(?:org|proj|acct)[_-][A-Za-z0-9]{8,}`), // no keys, but the operator's affair
 	regexp.MustCompile(`[A-Za-z0-9]{28,}`),
 	regexp.MustCompile(`[A-Za-z0-9+/]{40,}={0,2}`),
