@@ -31,6 +31,7 @@ func (c *call) rescue() {
 	if c.g.Panicked != nil {
 		c.g.Panicked(&Panic{RequestID: c.record.RequestID, What: describe(value), Stack: debug.Stack()})
 	}
+	c.whole = false // or the answer would be cached
 	if !c.committed {
 		c.fail(errInternal)
 		return

@@ -10,6 +10,7 @@ func TestScrubRemovesWhatOnlyTheOperatorMaySee(t *testing.T) {
 		"Incorrect API key provided: sk-ab***xyz9.":                                         "Incorrect API key provided: [redacted]",
 		"Incorrect API key provided: bad-key-**********test. See the docs":                  "Incorrect API key provided: [redacted] See the docs",
 		"key sk-proj-AbC123_defGHI456 is wrong":                                             "key [redacted] is wrong",
+		"key sk-AbC123_defGHI456+x/y&zZ9=, they say":                                        "key [redacted], they say",
 		"API key not valid: AIzaSyA1234567890abcdefghijklmnop":                              "API key not valid: [redacted]",
 		"got header 'Authorization: Bearer abcdefgh12345'":                                  "got header 'Authorization: Bearer [redacted]'",
 		"GET https://api.example.com/v1/models?key=abcd1234&x=1 failed":                     "GET https://[redacted]/v1/models?key=[redacted]&x=1 failed",
