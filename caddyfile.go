@@ -146,6 +146,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		state    redis <url> {
 //			prefix    <prefix>
 //			instances <n>
+//			timeout   <duration>
 //			cluster
 //		}
 //		stream {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -36,6 +37,10 @@ type State struct {
 	// With redis: how many instances share it. While it cannot be reached each holds
 	// callers to its part of the limits, and budgets refuse. Default: 1.
 	Instances int64 `json:"instances,omitempty"`
+
+	// With redis: how long a call may wait for it each time. A server that takes
+	// longer counts as one that cannot be reached. Default: 50ms.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	// With redis: there is a cluster behind the address. Default: false.
 	Cluster bool `json:"cluster,omitempty"`
@@ -77,6 +82,8 @@ func (s *State) check() error {
 			return wrong("prefix", "prefix is for redis")
 		case s.Instances != 0:
 			return wrong("instances", "instances is for redis")
+		case s.Timeout != 0:
+			return wrong("timeout", "timeout is for redis")
 		case s.Cluster:
 			return wrong("cluster", "cluster is for redis")
 		}
@@ -88,6 +95,8 @@ func (s *State) check() error {
 			return wrong("file", "file is for memory")
 		case s.Instances < 0 || s.Instances > maxInstances:
 			return wrong("instances", fmt.Sprintf("instances must be from 1 to %d", maxInstances))
+		case s.Timeout < 0:
+			return wrong("timeout", "timeout must be positive")
 		}
 	default:
 		return wrong("store", fmt.Sprintf("store must be %s or %s, not %q", storeMemory, storeRedis, s.Store))
@@ -101,7 +110,7 @@ func (s *State) redis() (o limits.RedisOptions, err error) {
 	if err != nil {
 		return o, fmt.Errorf("resolving url: %w", err)
 	}
-	o = limits.RedisOptions{URL: strings.TrimSpace(url), Prefix: s.Prefix, Instances: s.Instances, Cluster: s.Cluster}
+	o = limits.RedisOptions{URL: strings.TrimSpace(url), Prefix: s.Prefix, Instances: s.Instances, Cluster: s.Cluster, Patience: time.Duration(s.Timeout)}
 	return o, o.Check()
 }
 
@@ -147,6 +156,8 @@ func (s *State) readLine(d *caddyfile.Dispenser) error {
 		err := directive.Number(d, &n)
 		s.Instances = int64(n)
 		return err
+	case s.Store == storeRedis && name == "timeout":
+		return directive.Duration(d, &s.Timeout)
 	case s.Store == storeRedis && name == "cluster":
 		if d.NextArg() {
 			return d.ArgErr()
@@ -156,7 +167,7 @@ func (s *State) readLine(d *caddyfile.Dispenser) error {
 	default:
 		takes := "file"
 		if s.Store == storeRedis {
-			takes = "prefix, instances and cluster"
+			takes = "prefix, instances, timeout and cluster"
 		}
 		return d.Errf("unrecognized subdirective %q: state %s takes %s", name, s.Store, takes)
 	}

@@ -90,7 +90,7 @@ func redisServer(t *testing.T) string {
 // L-01
 func TestL01_TwoInstancesAdmitExactlyTheLimit(t *testing.T) {
 	url, provider := redisServer(t), testllm.New(t)
-	lines := "\t\tauth anonymous\n\t\tlimits {\n\t\t\trequests 50 hour\n\t\t}\n\t\tstate redis {env.REDIS} {\n\t\t\tinstances 2\n\t\t}"
+	lines := "\t\tauth anonymous\n\t\tlimits {\n\t\t\trequests 50 hour\n\t\t}\n\t\tstate redis {env.REDIS} {\n\t\t\tinstances 2\n\t\t\ttimeout 5s\n\t\t}"
 	sites := []*limitedSite{newLimitedSite(t, provider, lines, "REDIS="+url), newLimitedSite(t, provider, lines, "REDIS="+url)}
 	var admitted, refused atomic.Int64
 	var group sync.WaitGroup

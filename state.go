@@ -25,9 +25,10 @@ type stateKey struct {
 	store  string
 	where  [sha256.Size]byte
 	prefix string
-	// instances and cluster are of the client that is made.
+	// instances, cluster and timeout are of the client that is made.
 	instances int64
 	cluster   bool
+	timeout   time.Duration
 }
 
 // counters are where use is counted, over all configs that count there. They are made
@@ -134,7 +135,7 @@ func (g *generation) counters(s *State) (*counters, error) {
 		if err != nil {
 			return nil, &placedError{"/state", fmt.Errorf("state: %w", err)}
 		}
-		key = stateKey{storeRedis, sha256.Sum256([]byte(options.URL)), options.Prefix, options.Instances, options.Cluster}
+		key = stateKey{storeRedis, sha256.Sum256([]byte(options.URL)), options.Prefix, options.Instances, options.Cluster, options.Patience}
 		open = func() (limits.Store, error) { return limits.NewRedis(options) }
 	} else {
 		file := s.File

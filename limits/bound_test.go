@@ -144,7 +144,7 @@ func TestManyAtOnce(t *testing.T) {
 		sweeper.Wait()
 	})
 	t.Run("redis", func(t *testing.T) {
-		run(t, openRedis(t, RedisOptions{patience: patient, URL: sharedRedis(t).url(), Prefix: newPrefix()}), 3_000)
+		run(t, openRedis(t, RedisOptions{Patience: patient, URL: sharedRedis(t).url(), Prefix: newPrefix()}), 3_000)
 	})
 }
 

@@ -41,7 +41,7 @@ func redisHarness(t testing.TB) *harness {
 		do(t, admin, "HSET", key, "s", fmt.Sprint(now/1e6), "u", fmt.Sprint(now%1e6))
 	}
 	set()
-	o := RedisOptions{patience: patient, URL: server.url(), Prefix: prefix, clock: fmt.Sprintf("redis.call('HMGET', '%s', 's', 'u')", key)}
+	o := RedisOptions{Patience: patient, URL: server.url(), Prefix: prefix, clock: fmt.Sprintf("redis.call('HMGET', '%s', 's', 'u')", key)}
 	return &harness{
 		Store: openRedis(t, o), second: openRedis(t, o),
 		advance: func(d time.Duration) { now += int64(d / time.Microsecond); set() },

@@ -64,8 +64,8 @@ func TestL05LostAnswersCountOnce(t *testing.T) {
 	server := sharedRedis(t)
 	p := newProxy(t, server.addr())
 	prefix := newPrefix()
-	s := openRedis(t, RedisOptions{patience: patient, URL: "redis://" + p.Addr().String(), Prefix: prefix})
-	direct := openRedis(t, RedisOptions{patience: patient, URL: server.url(), Prefix: prefix})
+	s := openRedis(t, RedisOptions{Patience: patient, URL: "redis://" + p.Addr().String(), Prefix: prefix})
+	direct := openRedis(t, RedisOptions{Patience: patient, URL: server.url(), Prefix: prefix})
 	all := []Claim{claim("a", rpm, 1), claim("a", tpm, 100), claim("a", conc, 1)}
 	for round := range int64(5) {
 		p.cut.Store(1)

@@ -229,7 +229,7 @@ func TestL03NothingIsLeftOfTenThousandEnds(t *testing.T) {
 		}
 	})
 	t.Run("redis", func(t *testing.T) {
-		run(t, openRedis(t, RedisOptions{patience: patient, URL: sharedRedis(t).url(), Prefix: newPrefix()}), 10_000, 16)
+		run(t, openRedis(t, RedisOptions{Patience: patient, URL: sharedRedis(t).url(), Prefix: newPrefix()}), 10_000, 16)
 	})
 }
 
@@ -284,7 +284,7 @@ func TestLimiterRenewsWhatIsUnderWay(t *testing.T) {
 }
 
 func TestWaitOverRedisPolls(t *testing.T) {
-	o := RedisOptions{patience: patient, URL: sharedRedis(t).url(), Prefix: newPrefix()}
+	o := RedisOptions{Patience: patient, URL: sharedRedis(t).url(), Prefix: newPrefix()}
 	l, other := NewLimiter(openRedis(t, o)), openRedis(t, o)
 	defer l.Close()
 	one := &Limit{Name: "concurrency", Kind: Concurrency, Amount: 1}

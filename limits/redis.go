@@ -57,14 +57,16 @@ type RedisOptions struct {
 	// Cluster looks for a cluster behind the URL; its user needs +cluster|slots or +cluster|shards too.
 	Cluster bool
 
-	// Of tests: how scripts read the time, the clock of this instance, what a step may take.
-	clock    string
-	now      func() int64
-	patience time.Duration
+	// Patience is what a step may take; default 50 ms.
+	Patience time.Duration
+
+	// Of tests: how scripts read the time, the clock of this instance.
+	clock string
+	now   func() int64
 }
 
 const (
-	// callTime is what a step may take.
+	// callTime is what a step may take if nothing else is said.
 	callTime = 50 * time.Millisecond
 	// maxCalls bounds the steps under way, below what the client queues without blocking.
 	maxCalls = 512
@@ -105,8 +107,8 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	if o.clock == "" {
 		o.clock = serverTime
 	}
-	if o.patience == 0 {
-		o.patience = callTime
+	if o.Patience == 0 {
+		o.Patience = callTime
 	}
 	o.Instances, o.TTL = max(o.Instances, 1), ttlOr(o.TTL)
 	local, err := NewMemory(MemoryOptions{TTL: o.TTL, now: o.now})
@@ -170,7 +172,7 @@ func (s *Redis) call(ctx context.Context, run *script, keys, args []string) (out
 		return nil, false, errAway
 	}
 	// A client that leaves must not leave doubt behind: the step is short.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.Patience)
 	defer cancel()
 	client := s.link.get(ctx)
 	if client == nil {

@@ -47,7 +47,7 @@ func TestL01TwoInstancesAdmitExactlyTheLimit(t *testing.T) {
 		run(t, m, m)
 	})
 	t.Run("redis", func(t *testing.T) {
-		o := RedisOptions{patience: patient, URL: sharedRedis(t).url(), Prefix: newPrefix()}
+		o := RedisOptions{Patience: patient, URL: sharedRedis(t).url(), Prefix: newPrefix()}
 		run(t, openRedis(t, o), openRedis(t, o))
 	})
 }
@@ -172,7 +172,7 @@ func load(t *testing.T, s *redisServer) (heal func()) {
 
 func TestL04ScriptsThatRedisForgotAreLoadedAgain(t *testing.T) {
 	server := ownRedis(t)
-	s := openRedis(t, RedisOptions{URL: server.url(), Prefix: newPrefix(), patience: patient})
+	s := openRedis(t, RedisOptions{URL: server.url(), Prefix: newPrefix(), Patience: patient})
 	admin := server.admin(t)
 	c := claim("a", rpm, 1)
 	for range 3 {
@@ -236,9 +236,9 @@ func TestPoliciesOfLimitsWhileRedisIsAway(t *testing.T) {
 // What ends while the server is away is told when it is back.
 func TestEndsAreToldLater(t *testing.T) {
 	server := ownRedis(t)
-	o := RedisOptions{URL: server.url(), Prefix: newPrefix(), patience: time.Second}
+	o := RedisOptions{URL: server.url(), Prefix: newPrefix(), Patience: time.Second}
 	s := openRedis(t, o)
-	o.patience = patient
+	o.Patience = patient
 	other := openRedis(t, o)
 	tokens, place := claim("a", tpm, 100), claim("a", conc, 1)
 	a, b := granted(t, s, tokens, place), granted(t, s, tokens, place)
@@ -277,7 +277,7 @@ func TestL06ClocksThatJump(t *testing.T) {
 	})
 	t.Run("redis", func(t *testing.T) {
 		var jump atomic.Int64
-		o := RedisOptions{patience: patient, URL: sharedRedis(t).url(), Prefix: newPrefix()}
+		o := RedisOptions{Patience: patient, URL: sharedRedis(t).url(), Prefix: newPrefix()}
 		b := openRedis(t, o)
 		o.now = func() int64 { return time.Now().UnixMicro() + jump.Load() }
 		a := openRedis(t, o)
@@ -302,7 +302,7 @@ func TestNoMoreRightsThanTold(t *testing.T) {
 	admin := server.admin(t)
 	prefix := newPrefix()
 	do(t, admin, strings.Fields("ACL SETUSER limiter on >secret ~"+prefix+"* +evalsha +script|load +time +hmget +hget +hset +hdel +del +pexpire +zadd +zrem +zcount +zremrangebyscore")...)
-	s := openRedis(t, RedisOptions{patience: patient, URL: "redis://limiter:secret@" + server.addr(), Prefix: prefix})
+	s := openRedis(t, RedisOptions{Patience: patient, URL: "redis://limiter:secret@" + server.addr(), Prefix: prefix})
 	all := []Claim{claim("a", rpm, 1), claim("a", budget, 1), claim("a", conc, 1)}
 	r := granted(t, s, all...)
 	if err := s.Renew(t.Context(), []*Reservation{r}); err != nil {
@@ -334,7 +334,7 @@ func keysOf(t *testing.T, server *redisServer, prefix string) []string {
 }
 
 func TestIdThatWasUsedIsRefused(t *testing.T) {
-	s := openRedis(t, RedisOptions{patience: patient, URL: sharedRedis(t).url(), Prefix: newPrefix()})
+	s := openRedis(t, RedisOptions{Patience: patient, URL: sharedRedis(t).url(), Prefix: newPrefix()})
 	d, err := s.Reserve(t.Context(), "once", []Claim{claim("a", rpm, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -353,7 +353,7 @@ func TestClusterKeepsAStepInOneShard(t *testing.T) {
 		info, _ := do(t, admin, "CLUSTER", "INFO").ToString()
 		return strings.Contains(info, "cluster_state:ok")
 	})
-	s := openRedis(t, RedisOptions{patience: patient, URL: server.url(), Prefix: newPrefix(), Cluster: true})
+	s := openRedis(t, RedisOptions{Patience: patient, URL: server.url(), Prefix: newPrefix(), Cluster: true})
 	r := granted(t, s, claim("a", rpm, 1), claim("a", budget, 1), claim("b", conc, 1))
 	settle(t, s, r, used(1, 1))
 	if s.Stats().Degraded != 0 {

@@ -129,7 +129,7 @@ func (s *Redis) probe(ctx context.Context) error {
 		client = &made
 		s.link.client.Store(client)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.o.patience)
+	ctx, cancel := context.WithTimeout(ctx, s.o.Patience)
 	defer cancel()
 	key, member := s.keyOf(NewID())
 	keys := []string{key, s.o.Prefix + hashTag + "probe"}
