@@ -280,6 +280,8 @@ func TestC01_CacheKeepsManyTenantsApart(t *testing.T) {
 			for n := range calls {
 				stream := n%2 == 0
 				a := g.chat(t, fmt.Sprintf(body, stream, i, n/3%8), "Authorization", fmt.Sprint("Bearer secret-", i))
+				<-g.began
+				<-g.arrived
 				if a.status != 200 || strings.Count(a.body, "canary-") != 1 || !strings.Contains(a.body, fmt.Sprintf("canary-%d-", i)) {
 					t.Errorf("tenant %d got %d %s", i, a.status, a.body)
 					return
