@@ -32,10 +32,13 @@ type attempt struct {
 	timeouts routing.Timeouts
 	// report is what the attempt shows of its target.
 	report routing.Report
-	watch  *watchdog
+	watch  watchdog
 	cancel context.CancelCauseFunc
 	// sending is the body that the transport reads; nil once what it read counts for nothing.
 	sending atomic.Pointer[bodyReader]
+	// reader is the first such body, once it is lent.
+	reader bodyReader
+	lent   bool
 	// resent tells that the transport has begun anew.
 	resent bool
 }
@@ -43,12 +46,11 @@ type attempt struct {
 // attempt asks the target that is next, and reports how that went.
 func (t *tries) attempt() (failed *failure) {
 	target := &t.targets[t.at]
-	a := &attempt{
-		call: t.call, tries: t, target: target.Target, credential: target.Upstream.Base().Key(target.key),
-		fingerprint: target.Upstream.Base().Fingerprints()[target.key],
-		last:        t.last(), timeouts: t.timeouts(target.Target),
-		report: routing.Report{Probe: t.probe, Began: time.Now(), Stream: t.routing.stream},
-	}
+	a := t.newAttempt()
+	a.call, a.tries, a.target, a.credential = t.call, t, target.Target, target.Upstream.Base().Key(target.key)
+	a.fingerprint = target.Upstream.Base().Fingerprints()[target.key]
+	a.last, a.timeouts = t.last(), t.timeouts(target.Target)
+	a.report = routing.Report{Probe: t.probe, Began: time.Now(), Stream: t.routing.stream}
 	// A panic, which goes on from here, says nothing of the target.
 	defer func() { target.State.End(&t.g.Breaker, a.report, time.Now()) }()
 	returned := false
@@ -67,6 +69,14 @@ func (t *tries) attempt() (failed *failure) {
 		a.report.Outcome = routing.Failed
 	}
 	return failed
+}
+
+// newAttempt takes the memory that comes with the tries, if nothing has used it.
+func (t *tries) newAttempt() *attempt {
+	if t.only.call == nil {
+		return &t.only
+	}
+	return new(attempt)
 }
 
 // answered reports that an answer has begun.
@@ -147,7 +157,7 @@ func (a *attempt) run(deadline time.Time) *failure {
 	defer cancel(nil)
 	c.g.Streams.attach(c, cancel)
 	defer c.g.Streams.attach(c, nil)
-	a.watch = newWatchdog(cancel, deadline)
+	a.watch.start(cancel, deadline)
 	defer a.watch.stop()
 	a.watch.expect(a.silence(), errUpstreamTimeout)
 

@@ -39,10 +39,11 @@ func (b *buffer) release() {
 	}
 }
 
-// reader makes a request body of the buffer's bytes, as one more owner.
-func (b *buffer) reader() *bodyReader {
+// read has r read the buffer's bytes, as one more owner.
+func (b *buffer) read(r *bodyReader) *bodyReader {
 	b.owners.Add(1)
-	return &bodyReader{buffer: b}
+	r.buffer = b
+	return r
 }
 
 // bodyReader reads a shared buffer until it is closed. net/http may close a
@@ -90,7 +91,10 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, b *buffer) er
 	if r.ContentLength > limit {
 		return errBodyTooLarge
 	}
-	body := http.MaxBytesReader(w, r.Body, limit)
+	body := r.Body
+	if r.ContentLength < 0 { // else net/http reads no more than that
+		body = http.MaxBytesReader(w, body, limit)
+	}
 	var err error
 	switch coding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); coding {
 	case "", "identity":
@@ -119,10 +123,11 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, b *buffer) er
 // bodyError puts what went wrong into words. An outer handler may bound bodies
 // too: whatever wraps net/http's error means the same.
 func bodyError(err error) error {
+	if err == nil {
+		return nil
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &tooLarge), errors.Is(err, errTooMuch),
 		errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return errBodyTooLarge

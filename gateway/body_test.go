@@ -11,7 +11,7 @@ import (
 )
 
 func newReader(b *buffer) (*bodyReader, *atomic.Bool) {
-	r := b.reader()
+	r := b.read(new(bodyReader))
 	return r, &r.touched
 }
 

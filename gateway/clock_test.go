@@ -19,7 +19,8 @@ func reasonAfter(t *testing.T, total time.Duration, watch func(w *watchdog)) (el
 		ctx, cancel := context.WithCancelCause(context.Background())
 		defer cancel(nil)
 		start := time.Now()
-		w := newWatchdog(cancel, start.Add(total))
+		w := new(watchdog)
+		w.start(cancel, start.Add(total))
 		defer w.stop()
 		watch(w)
 		<-ctx.Done()
@@ -51,6 +52,18 @@ func TestWatchdog(t *testing.T) {
 				time.Sleep(9 * time.Second)
 			}
 		}, time.Minute, errStreamStalled},
+		{"a shorter time counts at once", func(w *watchdog) {
+			w.expect(30*time.Second, errUpstreamTimeout)
+			w.expect(2*time.Second, errStreamStalled)
+		}, 2 * time.Second, errStreamStalled},
+		{"a pause does not count", func(w *watchdog) {
+			w.commit()
+			w.expect(10*time.Second, errStreamStalled)
+			time.Sleep(9 * time.Second)
+			w.pause()
+			time.Sleep(time.Hour)
+			w.expect(10*time.Second, errStreamStalled)
+		}, time.Hour + 19*time.Second, errStreamStalled},
 		{"commitment lifts the deadline", func(w *watchdog) {
 			w.commit()
 			w.expect(time.Hour, errStreamStalled)
@@ -69,7 +82,8 @@ func TestWatchdogThatIsStoppedKeepsQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		defer cancel(nil)
-		w := newWatchdog(cancel, time.Now().Add(time.Minute))
+		w := new(watchdog)
+		w.start(cancel, time.Now().Add(time.Minute))
 		w.stop()
 		time.Sleep(time.Hour)
 		if ctx.Err() != nil {

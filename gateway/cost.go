@@ -25,10 +25,9 @@ func (c *call) model() *catalog.Model {
 	if c.g.Catalog == nil {
 		return nil
 	}
-	for _, upstream := range c.g.Routes.Upstreams() {
-		if upstream.Name == c.record.Provider {
-			return c.g.Catalog.Find(upstream.Name, upstream.Type(), c.record.Model)
-		}
+	upstream := c.g.Routes.Upstream(c.record.Provider)
+	if upstream == nil {
+		return nil
 	}
-	return nil
+	return c.g.Catalog.Find(upstream.Name, upstream.Type(), c.record.Model)
 }

@@ -12,8 +12,12 @@ import (
 
 // open gives the transport the body.
 func (a *attempt) open(body *buffer) io.ReadCloser {
-	reader := body.reader()
-	a.sending.Store(reader)
+	reader := &a.reader
+	if a.lent {
+		reader = new(bodyReader) // the transport may still have the first
+	}
+	a.lent = true
+	a.sending.Store(body.read(reader))
 	return reader
 }
 

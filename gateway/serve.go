@@ -18,7 +18,10 @@ type call struct {
 	w http.ResponseWriter
 	r *http.Request
 	claim
-	stall *stallGuard // of w; nil: none
+	stall stallGuard // around w, if it is watched
+
+	// names is memory for the header fields that name the request, here and at the provider.
+	names [2]string
 
 	principal *auth.Principal
 	body      *buffer
@@ -41,6 +44,7 @@ type call struct {
 	// quota is what the call holds of limits; nil: nothing.
 	quota *callQuota
 
+	underWay
 	presence
 	outlet
 	// cache is what the call has to do with the cache; nil: nothing.
@@ -94,9 +98,11 @@ func newCall(g *Gateway, w http.ResponseWriter, r *http.Request, claimed claim) 
 	c := &call{g: g, w: w, r: r, claim: claimed}
 	c.record.Start = time.Now()
 	c.record.RequestID = newRequestID()
-	w.Header()["X-Request-Id"] = []string{c.record.RequestID}
+	c.names[0] = c.record.RequestID
+	h := w.Header()
+	h["X-Request-Id"] = c.names[:1:1]
 	if c.client.Format() == transform.Anthropic {
-		w.Header()["Request-Id"] = []string{c.record.RequestID}
+		h["Request-Id"] = c.names[:1:1]
 	}
 	g.allowOrigin(w, r)
 	return c
@@ -108,7 +114,7 @@ func (c *call) serveMetered() {
 	c.g.Observer.Started()
 	begun := c.g.Streams.enter(c)
 	defer c.g.Streams.leave(c)
-	defer func() { c.stall.stop() }()
+	defer c.stall.stop()
 	defer c.settle()
 	defer c.closeStream()
 	defer c.land()

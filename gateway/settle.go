@@ -112,7 +112,8 @@ func newRequestID() string {
 func (c *call) answerHeader() {
 	h := c.w.Header()
 	if c.record.UpstreamRequestID != "" {
-		h["X-Upstream-Request-Id"] = []string{c.record.UpstreamRequestID}
+		c.names[1] = c.record.UpstreamRequestID
+		h["X-Upstream-Request-Id"] = c.names[1:]
 	}
 	if len(c.record.Dropped) > 0 {
 		h["X-Llm-Dropped"] = []string{joinPointers(c.record.Dropped)}

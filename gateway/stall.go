@@ -21,8 +21,8 @@ import (
 // deadline, one that has passed, only to break off a write that is stuck. Until
 // then http.Server.WriteTimeout and Caddy's write timeouts hold as they are.
 type stallGuard struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
+	w       http.ResponseWriter // nil: nothing is watched
+	control http.ResponseController
 	limit   time.Duration
 	start   time.Time
 
@@ -48,8 +48,9 @@ const leastGuarded = 2 << 10
 // guard watches what is written from here on, until the call is over.
 func (c *call) guard() {
 	if limit := c.g.Limits.WriteStall; limit > 0 {
-		c.stall = &stallGuard{w: c.w, control: http.NewResponseController(c.w), limit: limit, start: time.Now()}
-		c.w = c.stall
+		c.stall.w, c.stall.control = c.w, *http.NewResponseController(c.w)
+		c.stall.limit, c.stall.start = limit, time.Now()
+		c.w = &c.stall
 	}
 }
 
@@ -114,7 +115,7 @@ func (g *stallGuard) look() {
 
 // stop ends the watching, before the handler returns.
 func (g *stallGuard) stop() {
-	if g == nil {
+	if g.w == nil {
 		return
 	}
 	g.mu.Lock()
@@ -128,7 +129,7 @@ func (g *stallGuard) stop() {
 // noteGone notes that the client is gone, or was given up.
 func (c *call) noteGone() {
 	c.record.Ending, c.record.Error = usage.ClientGone, errClientGone.Class()
-	if c.stall != nil && c.stall.stalled.Load() {
+	if c.stall.stalled.Load() {
 		c.record.Error = errClientStalled.Class()
 	}
 }

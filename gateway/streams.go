@@ -21,8 +21,8 @@ var errStopping = &transform.Error{
 // can be ended honestly when the process stops. Most of their time is streams.
 type Streams struct {
 	mu sync.Mutex
-	// calls have what ends the attempt that is under way, nil between two.
-	calls map[*call]context.CancelCauseFunc
+	// calls are those under way, linked by underWay.
+	calls *call
 	// forNobody are the calls to which nobody listens, and whether they are
 	// read for their cost alone: drains counts those.
 	forNobody map[*call]bool
@@ -32,14 +32,21 @@ type Streams struct {
 	idle            chan struct{} // closed once no call is left, if somebody waits for that
 }
 
+// underWay is a call's place among those that are under way. It is of Streams.
+type underWay struct {
+	next, previous *call
+	// end ends the attempt that is under way; nil between two.
+	end context.CancelCauseFunc
+}
+
 // enter begins a call; false if none may begin.
 func (s *Streams) enter(c *call) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.calls == nil {
-		s.calls = make(map[*call]context.CancelCauseFunc)
+	if c.next = s.calls; c.next != nil {
+		c.next.previous = c
 	}
-	s.calls[c] = nil
+	s.calls = c
 	return !s.refusing
 }
 
@@ -47,8 +54,16 @@ func (s *Streams) enter(c *call) bool {
 func (s *Streams) leave(c *call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.calls, c)
-	if len(s.calls) == 0 && s.idle != nil {
+	if c.next != nil {
+		c.next.previous = c.previous
+	}
+	if c.previous != nil {
+		c.previous.next = c.next
+	} else {
+		s.calls = c.next
+	}
+	c.next, c.previous = nil, nil
+	if s.calls == nil && s.idle != nil {
 		close(s.idle)
 		s.idle = nil
 	}
@@ -58,7 +73,7 @@ func (s *Streams) leave(c *call) {
 func (s *Streams) attach(c *call, cancel context.CancelCauseFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls[c] = cancel
+	c.end = cancel
 	if s.ended && cancel != nil {
 		cancel(errStopping)
 	}
@@ -90,9 +105,9 @@ func (s *Streams) End() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refusing, s.ended = true, true
-	for _, cancel := range s.calls {
-		if cancel != nil {
-			cancel(errStopping)
+	for c := s.calls; c != nil; c = c.next {
+		if c.end != nil {
+			c.end(errStopping)
 		}
 	}
 }
@@ -100,7 +115,7 @@ func (s *Streams) End() {
 // Wait returns once no call is under way and all are settled, or when the time is up.
 func (s *Streams) Wait(most time.Duration) {
 	s.mu.Lock()
-	if len(s.calls) == 0 {
+	if s.calls == nil {
 		s.mu.Unlock()
 		return
 	}

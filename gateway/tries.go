@@ -38,6 +38,8 @@ type tries struct {
 	deadline time.Time
 	targets  []tried
 	few      [4]tried
+	// only is the first attempt: most calls need no other.
+	only attempt
 	// at is the target of the attempt that is next, or was the latest.
 	at int
 	// first and latest are failures; first is what the client is told.

@@ -2,47 +2,85 @@ package gateway
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/caddyllm/llmproxy/transform"
 )
 
-// watchdog cancels an attempt that keeps silent for too long.
+// watchdog cancels an attempt that keeps silent for too long. What is expected is
+// written down; the timer is set anew only where that makes it earlier, and looks
+// when it fires whether the time is really up: a stream expects something after
+// every event.
 type watchdog struct {
-	timer  *time.Timer
-	reason atomic.Pointer[transform.Error]
+	cancel context.CancelCauseFunc
 	// deadline bounds every expectation until the answer commits.
 	deadline  time.Time
 	unbounded bool
+
+	mu     sync.Mutex
+	timer  *time.Timer
+	fires  time.Time // when the timer does; zero: it does not run
+	until  time.Time // zero: nothing is expected
+	reason *transform.Error
 }
 
-func newWatchdog(cancel context.CancelCauseFunc, deadline time.Time) *watchdog {
-	w := &watchdog{deadline: deadline}
-	w.timer = time.AfterFunc(time.Until(deadline), func() {
-		if reason := w.reason.Load(); reason != nil {
-			cancel(reason)
-		} else {
-			cancel(errUpstreamTimeout)
-		}
-	})
-	return w
+// start begins to watch. The attempt is cancelled at the deadline at the latest.
+func (w *watchdog) start(cancel context.CancelCauseFunc, deadline time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cancel, w.deadline = cancel, deadline
+	w.until, w.reason = deadline, errUpstreamTimeout
+	w.fires = deadline
+	w.timer = time.AfterFunc(time.Until(deadline), w.look)
 }
 
 // expect gives the provider so much time for its next sign of life.
 func (w *watchdog) expect(within time.Duration, otherwise *transform.Error) {
-	w.reason.Store(otherwise)
-	if !w.unbounded {
-		within = min(within, time.Until(w.deadline))
+	until := time.Now().Add(within)
+	if !w.unbounded && until.After(w.deadline) {
+		until = w.deadline
 	}
-	w.timer.Reset(within)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.until, w.reason = until, otherwise
+	if w.fires.IsZero() || until.Before(w.fires) {
+		w.fires = until
+		w.timer.Reset(time.Until(until))
+	}
+}
+
+// look cancels the attempt if the time is up.
+func (w *watchdog) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fires = time.Time{}
+	if w.until.IsZero() {
+		return
+	}
+	if rest := time.Until(w.until); rest > 0 {
+		w.fires = w.until
+		w.timer.Reset(rest)
+		return
+	}
+	w.cancel(w.reason)
 }
 
 // pause expects nothing until the next expect.
-func (w *watchdog) pause() { w.timer.Stop() }
+func (w *watchdog) pause() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.until = time.Time{}
+}
 
 // commit lifts the deadline: an answer that has begun may take as long as it
 // keeps coming.
 func (w *watchdog) commit() { w.unbounded = true }
 
-func (w *watchdog) stop() { w.timer.Stop() }
+// stop ends the watching.
+func (w *watchdog) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.until = time.Time{}
+	w.timer.Stop()
+}

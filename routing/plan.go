@@ -40,6 +40,10 @@ type Plan struct {
 	// Budget bounds the retries of the call.
 	Budget *RetryBudget
 	hops   []hop
+
+	// Memory for what most plans have.
+	fewTargets [2]Target
+	fewHops    [2]hop
 }
 
 // Obstructed is a target that cannot be asked at present.
@@ -69,11 +73,11 @@ func (t *Table) Plan(name string, call Call, now time.Time) (*Plan, error) {
 			return nil, err
 		}
 		p.Budget = &t.health[target.Upstream].Budget
-		planner.add(append(make([]Target, 0, 1), target), First{})
+		planner.add(append(p.fewTargets[:0], target), First{})
 		return p, nil
 	}
 	p.Label, p.Budget = p.Route.Name, p.Route.Budget
-	p.hops = append(p.hops, hop{})
+	p.hops = append(p.fewHops[:0], hop{})
 	planner.follow(p.Route, star, 0)
 	slices.SortStableFunc(p.Obstructed, func(a, b Obstructed) int { return a.Until.Compare(b.Until) })
 	return p, nil
@@ -90,7 +94,10 @@ type planner struct {
 // follow adds the targets of a route, which is number at of the hops, and then
 // those of its fallbacks.
 func (p *planner) follow(r *Route, star string, at int) {
-	targets := make([]Target, 0, len(r.Targets))
+	targets := p.fewTargets[:0]
+	if at > 0 || len(r.Targets) > len(p.fewTargets) {
+		targets = make([]Target, 0, len(r.Targets))
+	}
 	for _, target := range r.Targets {
 		target.hop = at
 		if target.State == nil {

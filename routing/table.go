@@ -353,6 +353,9 @@ func (t *Table) Models() []string {
 // Upstreams lists the providers in config order.
 func (t *Table) Upstreams() []*providers.Upstream { return t.upstreams }
 
+// Upstream is the provider of a name, nil if there is none.
+func (t *Table) Upstream(name string) *providers.Upstream { return t.byName[name] }
+
 // Routes lists the aliases and globs in config order.
 func (t *Table) Routes() []*Route { return t.routes }
 
