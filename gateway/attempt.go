@@ -33,7 +33,7 @@ type attempt struct {
 	// report is what the attempt shows of its target.
 	report routing.Report
 	watch  watchdog
-	cancel context.CancelCauseFunc
+	ctx    attemptContext
 	// sending is the body that the transport reads; nil once what it read counts for nothing.
 	sending atomic.Pointer[bodyReader]
 	// reader is the first such body, once it is lent.
@@ -153,11 +153,11 @@ func (a *attempt) run(deadline time.Time) *failure {
 	}
 	defer body.release()
 
-	ctx, cancel := a.upstreamContext()
-	defer cancel(nil)
-	c.g.Streams.attach(c, cancel)
+	ctx := a.beginContext()
+	defer ctx.cancel(nil)
+	c.g.Streams.attach(c, ctx)
 	defer c.g.Streams.attach(c, nil)
-	a.watch.start(cancel, deadline)
+	a.watch.start(ctx, deadline)
 	defer a.watch.stop()
 	a.watch.expect(a.silence(), errUpstreamTimeout)
 

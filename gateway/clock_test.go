@@ -20,7 +20,7 @@ func reasonAfter(t *testing.T, total time.Duration, watch func(w *watchdog)) (el
 		defer cancel(nil)
 		start := time.Now()
 		w := new(watchdog)
-		w.start(cancel, start.Add(total))
+		w.start(cancelFunc(cancel), start.Add(total))
 		defer w.stop()
 		watch(w)
 		<-ctx.Done()
@@ -83,7 +83,7 @@ func TestWatchdogThatIsStoppedKeepsQuiet(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		defer cancel(nil)
 		w := new(watchdog)
-		w.start(cancel, time.Now().Add(time.Minute))
+		w.start(cancelFunc(cancel), time.Now().Add(time.Minute))
 		w.stop()
 		time.Sleep(time.Hour)
 		if ctx.Err() != nil {

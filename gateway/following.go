@@ -90,7 +90,7 @@ func (c *call) fromOther(follower *answers.Follower) (served bool, err error) {
 	k := c.cache
 	ctx, cancel := c.followingContext()
 	defer cancel(nil)
-	c.g.Streams.attach(c, cancel)
+	c.g.Streams.attach(c, cancelFunc(cancel))
 	defer c.g.Streams.attach(c, nil)
 	status := answers.Status{Forward: k.forward, Collapsed: true}
 	switch follower.Wait(ctx, k.manner, c.patienceToFollow()) {

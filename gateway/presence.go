@@ -52,17 +52,17 @@ func (c *call) disperse() {
 	c.stopWaiting()
 }
 
-// upstreamContext is the context of an attempt. It does not end with the
-// client's request by itself: presence decides.
-func (a *attempt) upstreamContext() (context.Context, context.CancelCauseFunc) {
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(a.r.Context()))
+// beginContext begins the context of an attempt. It does not end with the client's
+// request by itself: presence decides.
+func (a *attempt) beginContext() *attemptContext {
+	a.ctx.Context = context.WithoutCancel(a.r.Context())
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.cancel, a.current = cancel, a
+	a.current = a
 	if a.forsaken {
-		cancel(errClientGone)
+		a.ctx.cancel(errClientGone)
 	}
-	return ctx, cancel
+	return &a.ctx
 }
 
 // depart notes that the call's own client is gone.
@@ -128,7 +128,7 @@ func (c *call) abandon() {
 func (c *call) forsake() {
 	c.forsaken = true
 	if c.current != nil {
-		c.current.cancel(errClientGone)
+		c.current.ctx.cancel(errClientGone)
 	}
 	if c.following != nil {
 		c.following(errClientGone)

@@ -156,7 +156,7 @@ func (c *call) turn(q *callQuota, subjects []*limits.Quota) (limits.Decision, er
 func (c *call) waitInLine(limiter *limits.Limiter, id string, claims []limits.Claim, line limits.Queue) (limits.Decision, error) {
 	ctx, cancel := context.WithCancelCause(c.r.Context())
 	defer cancel(nil)
-	c.g.Streams.attach(c, cancel)
+	c.g.Streams.attach(c, cancelFunc(cancel))
 	defer c.g.Streams.attach(c, nil)
 	begun := time.Now()
 	d, err := limiter.Wait(ctx, id, claims, line)

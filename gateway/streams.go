@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -36,7 +35,7 @@ type Streams struct {
 type underWay struct {
 	next, previous *call
 	// end ends the attempt that is under way; nil between two.
-	end context.CancelCauseFunc
+	end canceler
 }
 
 // enter begins a call; false if none may begin.
@@ -70,12 +69,12 @@ func (s *Streams) leave(c *call) {
 }
 
 // attach says how to end what a call does now; nil: nothing that takes long.
-func (s *Streams) attach(c *call, cancel context.CancelCauseFunc) {
+func (s *Streams) attach(c *call, end canceler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.end = cancel
-	if s.ended && cancel != nil {
-		cancel(errStopping)
+	c.end = end
+	if s.ended && end != nil {
+		end.cancel(errStopping)
 	}
 }
 
@@ -107,7 +106,7 @@ func (s *Streams) End() {
 	s.refusing, s.ended = true, true
 	for c := s.calls; c != nil; c = c.next {
 		if c.end != nil {
-			c.end(errStopping)
+			c.end.cancel(errStopping)
 		}
 	}
 }

@@ -140,7 +140,7 @@ func (a *attempt) clientGone() *failure {
 // timeoutOf is the watchdog's reason, nil if it did not bark.
 func timeoutOf(ctx context.Context) *transform.Error {
 	var e *transform.Error
-	if errors.As(context.Cause(ctx), &e) {
+	if errors.As(causeOf(ctx), &e) {
 		return e
 	}
 	return nil

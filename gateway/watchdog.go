@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 // when it fires whether the time is really up: a stream expects something after
 // every event.
 type watchdog struct {
-	cancel context.CancelCauseFunc
+	what canceler
 	// deadline bounds every expectation until the answer commits.
 	deadline  time.Time
 	unbounded bool
@@ -26,10 +25,10 @@ type watchdog struct {
 }
 
 // start begins to watch. The attempt is cancelled at the deadline at the latest.
-func (w *watchdog) start(cancel context.CancelCauseFunc, deadline time.Time) {
+func (w *watchdog) start(what canceler, deadline time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.cancel, w.deadline = cancel, deadline
+	w.what, w.deadline = what, deadline
 	w.until, w.reason = deadline, errUpstreamTimeout
 	w.fires = deadline
 	w.timer = time.AfterFunc(time.Until(deadline), w.look)
@@ -63,7 +62,7 @@ func (w *watchdog) look() {
 		w.timer.Reset(rest)
 		return
 	}
-	w.cancel(w.reason)
+	w.what.cancel(w.reason)
 }
 
 // pause expects nothing until the next expect.
