@@ -34,18 +34,15 @@ type presence struct {
 // gone tells whether the call's own client has left. Nothing new is begun for it then.
 func (c *call) gone() bool { return c.left.Load() || c.r.Context().Err() != nil }
 
-// attend begins to watch the client, until over.
-func (c *call) attend() {
-	c.listeners = 1
-	c.unwatch = context.AfterFunc(c.r.Context(), c.depart)
-}
+// attend begins to watch the client, until over. What is at hand is written
+// without that: a write finds a client that is gone.
+func (c *call) attend() { c.unwatch = context.AfterFunc(c.r.Context(), c.depart) }
 
 // disperse ends it: nothing goes on for anybody after the call.
 func (c *call) disperse() {
-	if c.unwatch == nil {
-		return
+	if c.unwatch != nil {
+		c.unwatch()
 	}
-	c.unwatch()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over = true

@@ -97,6 +97,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) bool {
 func newCall(g *Gateway, w http.ResponseWriter, r *http.Request, claimed claim) *call {
 	c := &call{g: g, w: w, r: r, claim: claimed}
 	c.record.Start = time.Now()
+	c.listeners = 1
 	c.record.RequestID = newRequestID()
 	c.names[0] = c.record.RequestID
 	h := w.Header()
@@ -141,10 +142,10 @@ func (c *call) serve() error {
 	if err := c.prepare(); err != nil {
 		return err
 	}
-	c.attend()
 	if served, err := c.fromCache(); served || err != nil {
 		return err
 	}
+	c.attend()
 	if served, err := c.fromOthers(); served || err != nil {
 		return err
 	}
