@@ -53,26 +53,17 @@ func (c *Cache) readLine(d *caddyfile.Dispenser) error {
 	case "secret":
 		return providers.ReadSecret(d, &c.Secret)
 	case "only_deterministic":
-		return readFlag(d, &c.OnlyDeterministic)
+		return directive.Flag(d, &c.OnlyDeterministic)
 	case "respect_upstream":
-		return readFlag(d, &c.RespectUpstream)
+		return directive.Flag(d, &c.RespectUpstream)
 	case "tool_calls":
-		return readFlag(d, &c.ToolCalls)
+		return directive.Flag(d, &c.ToolCalls)
 	case "ignore_client":
-		return readFlag(d, &c.IgnoreClient)
+		return directive.Flag(d, &c.IgnoreClient)
 	default:
 		return d.Errf("unrecognized subdirective %q: cache takes ttl, max_size, max_entry, scope, stale_if_error, secret, "+
 			"only_deterministic, respect_upstream, tool_calls and ignore_client", name)
 	}
-}
-
-// readFlag reads an option that says all by being there.
-func readFlag(d *caddyfile.Dispenser, into *bool) error {
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	*into = true
-	return directive.NoBlock(d)
 }
 
 // readCache reads cache off, and cache on { ttl <duration> }.

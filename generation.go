@@ -196,6 +196,8 @@ func build(parent caddy.Context, cfg *Config, at handlerPlace, shared *authority
 		Stream:  cfg.stream(),
 		Streams: openStreams,
 		Kept:    g.keptStreams(),
+
+		Propagator: propagator(upstreams),
 	}
 	if g.gateway.Cache, err = g.cache(cfg, logger); err != nil {
 		return nil, err

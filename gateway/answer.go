@@ -65,6 +65,7 @@ func (a *attempt) readWhole(ctx context.Context, response *http.Response, in *bu
 		a.delivered = usage.EstimateBytes(len(in.bytes)) // the provider made it all, and more
 		return a.sendFailure(ctx, err)
 	}
+	a.look(in.bytes)
 	return nil
 }
 
@@ -113,6 +114,7 @@ func (a *attempt) readable(body []byte) []byte {
 // how it was said, if that is known.
 func (a *attempt) insideFailure(e *transform.Error, said []byte, contentType []string) *failure {
 	inner := *e
+	a.hideEchoes(&inner)
 	failed := failureOf(&inner, verdictOf(e.HTTPStatus(), e.Kind))
 	failed.ofKey = blamesKey(e.Kind)
 	switch {

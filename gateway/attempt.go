@@ -41,6 +41,8 @@ type attempt struct {
 	lent   bool
 	// resent tells that the transport has begun anew.
 	resent bool
+	// span is the attempt's in the trace; nil: it is in none.
+	span *attemptSpan
 }
 
 // attempt asks the target that is next, and reports how that went.
@@ -54,7 +56,10 @@ func (t *tries) attempt() (failed *failure) {
 	// A panic, which goes on from here, says nothing of the target.
 	defer func() { target.State.End(&t.g.Breaker, a.report, time.Now()) }()
 	returned := false
-	defer func() { a.settleTarget(failed, returned) }()
+	defer func() {
+		a.settleTarget(failed, returned)
+		a.endSpan(failed, returned)
+	}()
 	failed = a.run(t.deadline)
 	returned = true
 	t.record.PossibleDuplicate = t.record.PossibleDuplicate || t.unsure && a.sent()
@@ -87,6 +92,7 @@ func (a *attempt) answered() {
 		a.report.Latency = now.Sub(a.report.Began)
 	}
 	a.target.State.Answered(&a.g.Breaker, a.report, now)
+	a.span.opened(now, a.routing.stream)
 	a.report.Answered = true
 }
 
@@ -161,11 +167,13 @@ func (a *attempt) run(deadline time.Time) *failure {
 	defer a.watch.stop()
 	a.watch.expect(a.silence(), errUpstreamTimeout)
 
+	ctx = a.beginSpan(ctx)
 	request, err := a.upstreamRequest(a.traceConnect(ctx), body)
 	if err != nil {
 		_ = request.Body.Close() // which no transport will do
 		return a.unsigned(ctx, err)
 	}
+	a.propagate(request)
 	c.record.Attempts++
 	response, err := a.target.Upstream.Base().Transport().RoundTrip(request)
 	if err != nil {
@@ -173,6 +181,7 @@ func (a *attempt) run(deadline time.Time) *failure {
 	}
 	defer response.Body.Close()
 	c.record.UpstreamRequestID = a.upstreamRequestID(response.Header)
+	a.span.responded(response.StatusCode, c.record.UpstreamRequestID)
 	if headroom := a.target.Upstream.Headroom(response.Header, time.Now()); headroom.Known() {
 		a.target.State.Observe(a.fingerprint, headroom)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,16 +69,26 @@ type gate struct {
 	*witness
 	client  *http.Client
 	handler http.Handler
+	// around is a handler before the gateway; nil: there is none.
+	around *atomic.Pointer[func(http.Handler) http.Handler]
 }
 
 func (s setup) start(t testing.TB) *gate {
 	t.Helper()
 	seen := &witness{began: make(chan struct{}, 10_000), arrived: make(chan struct{}, 10_000)}
 	gw := s.gateway(t, seen)
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	around := new(atomic.Pointer[func(http.Handler) http.Handler])
+	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !gw.ServeHTTP(w, r) {
 			http.Error(w, "the next handler", http.StatusTeapot)
 		}
+	})
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if first := around.Load(); first != nil {
+			(*first)(serve).ServeHTTP(w, r)
+			return
+		}
+		serve(w, r)
 	})
 	srv := httptest.NewUnstartedServer(handler)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -97,7 +108,7 @@ func (s setup) start(t testing.TB) *gate {
 			t.Errorf("%d calls began, %d were settled", seen.started, len(seen.settled))
 		}
 	})
-	return &gate{URL: srv.URL, witness: seen, client: &http.Client{Transport: transport}, handler: handler}
+	return &gate{URL: srv.URL, witness: seen, client: &http.Client{Transport: transport}, handler: handler, around: around}
 }
 
 // gateway is one without a socket.

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+
 	"github.com/caddyllm/llmproxy/auth"
 	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyllm/llmproxy/routing"
@@ -52,6 +54,9 @@ type Gateway struct {
 	// Kept are the streams to which clients may come back. They outlive the
 	// gateway too. nil: none is kept.
 	Kept *KeptStreams
+	// Propagator tells providers of the trace that a request belongs to, where they
+	// are to know it; nil: none is told.
+	Propagator propagation.TextMapPropagator
 }
 
 // Limits bound what one request may take.

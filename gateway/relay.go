@@ -182,6 +182,7 @@ func (r *relay) takeEvents() (content bool) {
 
 func (r *relay) takeEvent(event *sse.Event) (content bool) {
 	held := len(r.out)
+	r.look(event.Data)
 	r.done = r.done || string(event.Data) == "[DONE]"
 	out, sign, err := r.take(r.out, event)
 	switch {

@@ -64,6 +64,8 @@ type call struct {
 	accepted bool
 	// delivered guesses the tokens of an answer whose provider did not count them.
 	delivered int64
+	// trace is where the call is recorded; nil: nowhere.
+	trace *traced
 }
 
 // ServeHTTP answers a request, or leaves it alone and returns false if its path
@@ -113,6 +115,7 @@ func newCall(g *Gateway, w http.ResponseWriter, r *http.Request, claimed claim) 
 // whatever becomes of it.
 func (c *call) serveMetered() {
 	c.g.Observer.Started()
+	c.beginTrace()
 	begun := c.g.Streams.enter(c)
 	defer c.g.Streams.leave(c)
 	defer c.stall.stop()

@@ -29,6 +29,7 @@ func (c *call) settle() {
 	}
 	c.settleQuota()
 	c.body.release()
+	c.endTrace()
 	c.g.Observer.Settled(c.r, &c.record)
 }
 

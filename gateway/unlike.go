@@ -178,6 +178,7 @@ func (g *gatherer) take(e *sse.Event) *failure {
 		return nil
 	}
 	g.done = g.done || string(e.Data) == "[DONE]"
+	g.look(e.Data)
 	var err error
 	if g.deltas, err = g.decoder.Decode(g.deltas[:0], e.Name, e.Data); err != nil {
 		g.record.Cause = err.Error()

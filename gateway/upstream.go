@@ -273,6 +273,16 @@ func (a *attempt) echoes(text string) bool {
 	return false
 }
 
+// hideEchoes takes a secret out of the words of an error that are passed on, counted
+// and logged as they are.
+func (a *attempt) hideEchoes(e *transform.Error) {
+	for _, word := range [...]*string{&e.Code, &e.Type, &e.Param} {
+		if *word != "" && a.echoes(*word) {
+			*word = ""
+		}
+	}
+}
+
 // upstreamRequestID is the provider's own name for a request, for its support.
 func (a *attempt) upstreamRequestID(h http.Header) string {
 	for _, name := range [...]string{"X-Request-Id", "Request-Id", "Apim-Request-Id", "X-Amzn-Requestid", "Cf-Ray"} {

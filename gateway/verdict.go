@@ -162,6 +162,7 @@ func (a *attempt) statusFailure(ctx context.Context, response *http.Response) *f
 	if response.StatusCode < 400 {
 		return failureOf(errUpstreamProtocol, transient)
 	}
+	a.hideEchoes(e)
 	f := failureOf(e, verdictOf(response.StatusCode, e.Kind))
 	f.ofKey = blamesKey(e.Kind)
 	a.present(f, response, body)

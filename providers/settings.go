@@ -49,6 +49,12 @@ type Settings struct {
 	// is for each key. Default: no limits.
 	Limits *quota.Limits `json:"limits,omitempty"`
 
+	// Whether the provider is told which trace a request belongs to, in the header
+	// fields that the environment variable OTEL_PROPAGATORS names (by default
+	// traceparent, tracestate and baggage). It takes Caddy's handler tracing.
+	// Default: it is not told.
+	TraceContext bool `json:"trace_context,omitempty"`
+
 	rules, perKey *limits.Rules
 
 	base      *url.URL

@@ -52,6 +52,15 @@ func NoBlock(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// Flag reads an option that says all by being there.
+func Flag(d *caddyfile.Dispenser, into *bool) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	*into = true
+	return NoBlock(d)
+}
+
 // Count reads a whole number from 0 on.
 func Count(d *caddyfile.Dispenser, into **int) error {
 	name := d.Val()
