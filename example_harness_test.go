@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,8 @@ type example struct {
 	client *http.Client
 	// provider stands in for every provider that is elsewhere.
 	provider *testllm.Server
+	// env is of its environment what other examples do not need.
+	env []string
 }
 
 // newExample copies the examples. Nothing is replaced but addresses.
@@ -68,10 +71,11 @@ func (e *example) replace(t *testing.T, file string, oldnew ...string) {
 func (e *example) start(t *testing.T, args ...string) {
 	t.Helper()
 	args = append([]string{"--config", "examples/" + e.name}, args...)
-	if output, err := command(t, e.dir, exampleEnv, append([]string{"validate"}, args...)...).CombinedOutput(); err != nil {
+	env := slices.Concat(exampleEnv, e.env)
+	if output, err := command(t, e.dir, env, append([]string{"validate"}, args...)...).CombinedOutput(); err != nil {
 		t.Fatalf("caddy validate: %v\n%s", err, output)
 	}
-	e.server = start(t, e.dir, exampleEnv, args...)
+	e.server = start(t, e.dir, env, args...)
 }
 
 func (e *example) get(t *testing.T, path string, header ...string) reply {

@@ -52,6 +52,7 @@ var exampleTests = map[string]func(*testing.T, *example){
 	"resumable.Caddyfile":            testResumable,
 	"cache.Caddyfile":                testCache,
 	"clouds.Caddyfile":               testClouds,
+	"tracing.Caddyfile":              testTracing,
 	"llm.yaml":                       testYAML,
 	"gateway.json":                   testJSON,
 }

@@ -84,7 +84,7 @@ func TestReadmeSyntaxIsTheGrammar(t *testing.T) {
 		t.Fatalf("%v in\n%s", err, values)
 	}
 	for _, member := range []string{"@id", "config", "surface", "discover", "base_url", "api_key", "header", "models", "transport", "weight", "priority", "policy", "fallback", "retries", "anonymous", "caddy", "keys", "groups", "group", "not_before", "expires", "metadata", "disabled", "keys_file", "jwt", "jwks", "issuer", "audience", "key_claim", "models_claim", "group_claim", "origins", "heartbeat", "on_disconnect", "drain", "commit_early", "resumable", "max_body", "media", "prices", "on_unsupported", "api",
-		"health", "uri", "interval", "status", "method", "failures", "match", "fallback_on", "timeout", "connect", "first_token", "idle", "total", "on_ambiguous", "on_empty",
+		"trace_context", "health", "uri", "interval", "status", "method", "failures", "match", "fallback_on", "timeout", "connect", "first_token", "idle", "total", "on_ambiguous", "on_empty",
 		"limits", "requests", "rpm", "rpd", "tokens", "tpm", "concurrency", "budget", "queue", "unpriced", "per_key", "state", "prefix", "instances", "cluster",
 		"set", "default", "cache", "ttl", "max_entry", "scope", "stale_if_error", "secret", "only_deterministic", "respect_upstream", "tool_calls", "ignore_client", "breaker", "success_rate", "samples", "window", "open", "max_open"} {
 		if !strings.Contains(string(adapted), `"`+member+`"`) {

@@ -25,6 +25,10 @@ func TestProviderBlocks(t *testing.T) {
 		{"two base_urls", "openai {\n base_url x y\n}", "", "argument"},
 		{"no key", "openai {\n api_key\n}", "", "argument"},
 		{"no transport", "openai {\n transport\n}", "", "argument"},
+		{"trace_context", "openai {\n trace_context\n}", `{"trace_context":true}`, ""},
+		{"trace_context twice", "openai {\n trace_context\n trace_context\n}", "", "trace_context stands twice"},
+		{"trace_context with a word", "openai {\n trace_context off\n}", "", "argument"},
+		{"trace_context with a block", "openai {\n trace_context {\n x\n }\n}", "", "no block is expected here"},
 		{"unknown transport", "openai {\n transport nonsense\n}", "", "nonsense"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
