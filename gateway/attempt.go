@@ -167,8 +167,7 @@ func (a *attempt) run(deadline time.Time) *failure {
 	defer a.watch.stop()
 	a.watch.expect(a.silence(), errUpstreamTimeout)
 
-	ctx = a.beginSpan(ctx)
-	request, err := a.upstreamRequest(a.traceConnect(ctx), body)
+	request, err := a.upstreamRequest(a.traceConnect(a.beginSpan(ctx)), body)
 	if err != nil {
 		_ = request.Body.Close() // which no transport will do
 		return a.unsigned(ctx, err)
