@@ -136,6 +136,7 @@ func portOf(scheme, port string) int {
 
 // propagate tells the provider which trace the request belongs to, if it is one that
 // the operator lets know. What the client says of that never goes there by itself.
+// The fields are not part of a signature: what is on the way may replace them.
 func (a *attempt) propagate(request *http.Request) {
 	if a.g.Propagator != nil && a.target.Upstream.Base().TraceContext {
 		a.g.Propagator.Inject(request.Context(), propagation.HeaderCarrier(request.Header))
@@ -162,11 +163,18 @@ func (s *attemptSpan) opened(now time.Time, stream bool) {
 	s.SetAttributes(keyFirstChunk.Float64(now.Sub(s.began).Seconds()))
 }
 
-// look notes the names that an answer, or an event of one, gives itself.
+// look notes the names that an answer, or an event of one, gives itself. It is on the
+// way of every event.
 func (a *attempt) look(data []byte) {
-	if a.span != nil && a.span.model == "" && a.span.looks < maxLooks && data != nil {
-		a.span.looks++
-		a.span.model, a.span.id = a.namesIn(data)
+	if a.span != nil {
+		a.lookCloser(data)
+	}
+}
+
+func (a *attempt) lookCloser(data []byte) {
+	if s := a.span; s.model == "" && s.looks < maxLooks && data != nil {
+		s.looks++
+		s.model, s.id = a.namesIn(data)
 	}
 }
 
