@@ -146,7 +146,8 @@ func (c *call) total() time.Duration {
 // begun, however it ended.
 func (a *attempt) run(deadline time.Time) *failure {
 	c := a.call
-	c.record.Provider, c.record.Model, c.record.Cause = a.target.Upstream.Name, a.target.Model, ""
+	c.record.Provider, c.record.Model = a.target.Upstream.Name, a.target.Model
+	c.record.Cause, c.record.UpstreamRequestID = "", "" // of an attempt before
 	if err := a.locate(); err != nil {
 		return err
 	}

@@ -79,10 +79,8 @@ func (c *call) endTrace() {
 
 // providerInTraces is what the conventions call the provider of the record.
 func (c *call) providerInTraces() string {
-	for _, upstream := range c.g.Routes.Upstreams() {
-		if upstream.Name == c.record.Provider {
-			return vendorInTraces(upstream.Type())
-		}
+	if upstream := c.g.Routes.Upstream(c.record.Provider); upstream != nil {
+		return vendorInTraces(upstream.Type())
 	}
 	return c.record.Provider
 }
