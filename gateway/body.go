@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 )
 
 // keepBuffer is the largest buffer that goes back to the pool: one request with
@@ -23,6 +25,8 @@ var buffers = sync.Pool{New: func() any { return &buffer{bytes: make([]byte, 0, 
 type buffer struct {
 	bytes  []byte
 	owners atomic.Int32
+	// members is memory for those of a request, enough for all but odd ones.
+	members [24]jsonbytes.Member
 }
 
 func newBuffer() *buffer {

@@ -33,7 +33,7 @@ func (c *call) resolveItems() error {
 	}
 	c.body.bytes = slices.Concat(c.body.bytes[:at.From], input, c.body.bytes[at.To:])
 	c.resolvedItems = true
-	if f.members, err = jsonbytes.Scan(f.few[:0], c.body.bytes, c.g.Limits.Depth); err != nil {
+	if f.members, err = jsonbytes.Scan(c.body.members[:0], c.body.bytes, c.g.Limits.Depth); err != nil {
 		return scanError(err)
 	}
 	return nil

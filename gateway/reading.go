@@ -19,7 +19,6 @@ type routingFields struct {
 	// nested are the members in which a request may name further models.
 	nested  [3]jsonbytes.Value
 	members []jsonbytes.Member
-	few     [24]jsonbytes.Member // memory of members, for all but odd requests
 }
 
 // known are the members that decide something, here or at a provider. A
@@ -37,7 +36,7 @@ func (c *call) readRouting() error {
 	}
 	f := &c.routing
 	var err error
-	if f.members, err = jsonbytes.Scan(f.few[:0], c.body.bytes, c.g.Limits.Depth); err != nil {
+	if f.members, err = jsonbytes.Scan(c.body.members[:0], c.body.bytes, c.g.Limits.Depth); err != nil {
 		return scanError(err)
 	}
 	rule := c.contentRule()
