@@ -177,6 +177,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			tool_calls
 //			ignore_client
 //		}
+//		cost_header
 //		max_body <size>
 //		media    fetch|refuse
 //		prices   <file>
@@ -237,6 +238,8 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 		return c.readStream(d)
 	case "retries":
 		return directive.Count(d, &c.Retries)
+	case "cost_header":
+		return directive.Flag(d, &c.CostHeader)
 	case "max_body":
 		return directive.Size(d, &c.MaxBody)
 	case "prices":
@@ -254,7 +257,7 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 		}
 		return nil
 	}
-	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, limits, state, stream, retries, breaker, cache, max_body, media and prices", name)
+	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, limits, state, stream, retries, breaker, cache, cost_header, max_body, media and prices", name)
 }
 
 // readWord reads one of a few words.

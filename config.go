@@ -71,6 +71,10 @@ type Config struct {
 	// Where whole answers are kept. Default: nowhere.
 	Cache *Cache `json:"cache,omitempty"`
 
+	// Has answers tell what they cost, in US dollars: whole ones in the header
+	// X-Llm-Cost, streams in a trailer of that name. Default: false.
+	CostHeader bool `json:"cost_header,omitempty"`
+
 	// The largest request, in bytes after decoding. Default: 33554432 (32 MiB).
 	MaxBody int64 `json:"max_body,omitempty"`
 
@@ -384,6 +388,7 @@ func merge(outer, inner *Config) (*Config, error) {
 	if inner.Prices != "" {
 		merged.Prices = inner.Prices
 	}
+	merged.CostHeader = outer.CostHeader || inner.CostHeader
 	if inner.MaxBody != 0 {
 		merged.MaxBody = inner.MaxBody
 	}

@@ -185,6 +185,7 @@ func build(parent caddy.Context, cfg *Config, at handlerPlace, shared *authority
 		Catalog:  prices,
 		Observer: observer,
 		Panicked: func(p *gateway.Panic) {
+			metricPanics.Inc()
 			logger.Error("a call panicked", zap.String("request_id", p.RequestID), zap.String("panic", p.What), zap.ByteString("stack", p.Stack))
 		},
 		Limits:  cfg.limits(),
@@ -197,6 +198,7 @@ func build(parent caddy.Context, cfg *Config, at handlerPlace, shared *authority
 		Streams: openStreams,
 		Kept:    g.keptStreams(),
 
+		CostHeader: cfg.CostHeader,
 		Propagator: propagator(upstreams),
 	}
 	if g.gateway.Cache, err = g.cache(cfg, logger); err != nil {

@@ -124,6 +124,7 @@ func (a *App) Start() error {
 		h.current.Load().watch(h.logger)
 	}
 	a.watcher = startWatcher(a.reload)
+	countReload()
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
@@ -12,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"github.com/caddyllm/llmproxy/limits"
 	"github.com/caddyllm/llmproxy/usage"
 )
 
@@ -20,68 +18,36 @@ import (
 // config's registry gets them anew.
 var (
 	inFlight       atomic.Int64
-	metricInFlight = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: "caddy", Subsystem: appName, Name: "requests_in_flight",
-		Help: "Calls being served.",
-	}, func() float64 { return float64(inFlight.Load()) })
-	metricRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "caddy", Subsystem: appName, Name: "requests_total",
-		Help: "Calls by model as configured, provider, HTTP status and ending.",
-	}, []string{"operation", "model", "provider", "status", "ending"})
-	metricDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: "caddy", Subsystem: appName, Name: "request_duration_seconds",
-		Help:    "Time from a call's arrival to its end.",
-		Buckets: []float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600},
-	}, []string{"operation", "model", "provider", "stream"})
-	metricFirstToken = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: "caddy", Subsystem: appName, Name: "time_to_first_token_seconds",
-		Help:    "Time from a call's arrival to the first content of a streamed answer.",
-		Buckets: []float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120},
-	}, []string{"model", "provider"})
-	metricTokens = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "caddy", Subsystem: appName, Name: "tokens_total",
-		Help: "Tokens by kind: input is the whole prompt, of which cache_read and cache_write are parts; output is the whole answer, of which reasoning is a part.",
-	}, []string{"model", "provider", "kind"})
-	metricFailures = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "caddy", Subsystem: appName, Name: "failed_attempts_total",
-		Help: "Requests to providers that came to nothing, by what went wrong, whether or not another attempt served the call.",
-	}, []string{"model", "provider", "error"})
-	metricCost = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "caddy", Subsystem: appName, Name: "cost_usd_total",
-		Help: "What calls and failed attempts cost, in US dollars, where the provider or the catalogue says.",
-	}, []string{"model", "provider"})
-	metricLimited = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "caddy", Subsystem: appName, Name: "limit_refusals_total",
-		Help: "How often a limit stood in the way of a call or of a target: whose it is (key, group, model, handler, provider, provider_key), and what it counts (requests, tokens, concurrency, budget).",
-	}, []string{"scope", "limit"})
-	metricReserved = limiterGauge("limit_reservations_open", "Reservations of calls that are under way.",
-		func(l *limits.Limiter) int64 { return l.Stats().Open })
-	metricWaiting  = limiterGauge("limit_calls_waiting", "Calls that wait for their turn at a limit.", (*limits.Limiter).Waiting)
-	metricDegraded = limiterGauge("limit_store_degraded", "Stores of limits that cannot be reached, so that each instance keeps to its part.",
-		func(l *limits.Limiter) int64 {
-			if l.Degraded() {
-				return 1
-			}
-			return 0
-		})
-	metricDropped = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "caddy", Subsystem: appName, Name: "dropped_members_total",
-		Help: "Members of requests that the provider's API could not carry. The usage record names them.",
-	}, []string{"model", "provider"})
+	metricInFlight = gauge("requests_in_flight", "Calls being served.", func() float64 { return float64(inFlight.Load()) })
+	metricPanics   = prometheus.NewCounter(prometheus.CounterOpts(named("panics_total", "Calls that ended in a panic, which is a mistake in the program.")))
+
+	collectors = slices.Concat(
+		[]prometheus.Collector{metricInFlight, metricPanics},
+		metricsOfCalls, metricsOfAttempts, metricsOfLimits, metricsOfCaches, metricsOfReloads, []prometheus.Collector{liveState{}},
+	)
 )
 
-// limiterGauge sums over all stores of limits of the process.
-func limiterGauge(name, help string, of func(*limits.Limiter) int64) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "caddy", Subsystem: appName, Name: name, Help: help}, func() float64 {
-		var sum int64
-		eachCounters(func(l *limits.Limiter) { sum += of(l) })
-		return float64(sum)
-	})
+// named are the options of a metric of ours.
+func named(name, help string) prometheus.Opts {
+	return prometheus.Opts{Namespace: "caddy", Subsystem: appName, Name: name, Help: help}
+}
+
+func counterVec(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts(named(name, help)), labels)
+}
+
+func histogramVec(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "caddy", Subsystem: appName, Name: name, Help: help, Buckets: buckets,
+	}, labels)
+}
+
+func gauge(name, help string, value func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts(named(name, help)), value)
 }
 
 func registerMetrics(registry *prometheus.Registry) error {
-	own := []prometheus.Collector{metricInFlight, metricRequests, metricDuration, metricFirstToken, metricTokens, metricCost, metricFailures, metricDropped, metricLimited, metricReserved, metricWaiting, metricDegraded}
-	for _, c := range slices.Concat(own, metricsOfCaches) {
+	for _, c := range collectors {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return err
@@ -107,44 +73,6 @@ func (o *observer) Settled(r *http.Request, record *usage.Record) {
 	addLogFields(r, record)
 	if c := o.log.Check(level(record), "call"); c != nil {
 		c.Write(zap.Inline((*loggedRecord)(record)))
-	}
-}
-
-func count(r *usage.Record) {
-	model, provider := r.Route, r.Provider
-	metricRequests.WithLabelValues(r.Operation, model, provider, strconv.Itoa(r.Status), string(r.Ending)).Inc()
-	metricDuration.WithLabelValues(r.Operation, model, provider, strconv.FormatBool(r.Stream)).Observe(r.Duration.Seconds())
-	if r.Stream && r.FirstToken > 0 {
-		metricFirstToken.WithLabelValues(model, provider).Observe(r.FirstToken.Seconds())
-	}
-	if n := len(r.Dropped); n > 0 {
-		metricDropped.WithLabelValues(model, provider).Add(float64(n))
-	}
-	for _, limit := range r.Limits {
-		metricLimited.WithLabelValues(limit.Scope, limit.Kind).Inc()
-	}
-	countCache(r)
-	if !r.Cached() { // no provider made the tokens of a stored answer
-		countUsage(model, provider, r.AnswerTokens())
-	}
-	for i := range r.Failures {
-		f := &r.Failures[i]
-		metricFailures.WithLabelValues(model, f.Provider, f.Kind).Inc()
-		countUsage(model, f.Provider, f.Tokens)
-	}
-}
-
-func countUsage(model, provider string, t usage.Tokens) {
-	for _, part := range [...]struct {
-		kind string
-		n    int64
-	}{{"input", t.Input}, {"output", t.Output}, {"cache_read", t.CacheRead}, {"cache_write", t.CacheWrite}, {"reasoning", t.Reasoning}} {
-		if part.n > 0 {
-			metricTokens.WithLabelValues(model, provider, part.kind).Add(float64(part.n))
-		}
-	}
-	if t.Cost > 0 {
-		metricCost.WithLabelValues(model, provider).Add(t.Cost.Dollars())
 	}
 }
 

@@ -28,6 +28,7 @@ func (r *loggedRecord) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	addString(e, "route", r.Route)
 	addString(e, "provider", r.Provider)
 	addString(e, "model", r.Model)
+	addString(e, "fallback", r.Fallback)
 	addString(e, "upstream_request_id", r.UpstreamRequestID)
 	e.AddBool("stream", r.Stream)
 	e.AddInt("status", r.Status)
@@ -76,6 +77,7 @@ func (r *loggedRecord) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	if r.FirstToken > 0 {
 		e.AddFloat64("ttft_ms", float64(r.FirstToken.Microseconds())/1e3)
 	}
+	e.AddFloat64("overhead_ms", float64((*usage.Record)(r).Overhead().Microseconds())/1e3)
 	e.AddFloat64("duration_ms", float64(r.Duration.Microseconds())/1e3)
 	e.AddInt64("bytes_in", r.BytesIn)
 	e.AddInt64("bytes_out", r.BytesOut)

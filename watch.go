@@ -3,6 +3,7 @@ package llmproxy
 import (
 	"crypto/sha256"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -49,6 +50,8 @@ func (w *watcher) stop() {
 type watchedFile struct {
 	digest [sha256.Size]byte
 	failed string // the error that was logged last, so that it is not logged every second
+	// refused tells that the file's present text is.
+	refused atomic.Bool
 }
 
 // changed tells whether the file has another content than what is in use. One
@@ -59,6 +62,7 @@ func (f *watchedFile) changed(path string) (text []byte, digest [sha256.Size]byt
 	}
 	if digest = sha256.Sum256(text); digest == f.digest {
 		f.failed = ""
+		f.refused.Store(false)
 		return nil, digest, nil
 	}
 	return text, digest, nil
@@ -77,9 +81,13 @@ func (f *watchedFile) reload(logger *zap.Logger, what, path string, use func(tex
 	switch {
 	case err == nil:
 		f.digest, f.failed = digest, ""
+		f.refused.Store(false)
+		countReload()
 		logger.Info(what+" reloaded", zap.String("file", path))
 	case err.Error() != f.failed:
 		f.failed = err.Error()
+		f.refused.Store(true)
+		reloadsRefused.Inc()
 		logger.Error(what+" refused, the last good one stays in use", zap.String("file", path), zap.Error(err))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/caddyllm/llmproxy/internal/jsonbytes"
 	"github.com/caddyllm/llmproxy/transform"
@@ -26,6 +27,7 @@ func (a *attempt) relayAnswer(ctx context.Context, response *http.Response) *fai
 	if failed := a.readWhole(ctx, response, in); failed != nil {
 		return failed
 	}
+	a.heard(time.Now())
 	if a.op == opChat && a.endpoint.Codec.Format() == transform.Gemini && isArrayText(in.bytes) {
 		return a.relayCollected(ctx, bytes.NewReader(in.bytes), transform.FramingArray)
 	}
@@ -180,7 +182,6 @@ func contentType(same bool, h http.Header) []string {
 // commit sends the header of an answer. There is no way back from here.
 func (a *attempt) commit(status int, contentType []string, length int) {
 	a.committed = true
-	a.answered()
 	a.watch.commit()
 	h := a.w.Header()
 	h["Content-Type"] = contentType
@@ -188,8 +189,9 @@ func (a *attempt) commit(status int, contentType []string, length int) {
 		h["Content-Length"] = []string{strconv.Itoa(length)}
 	}
 	a.answerHeader()
+	a.announceCost(length)
 	a.record.Status = status
-	a.record.FirstToken = sinceStart(&a.record)
+	a.answered()
 	a.w.WriteHeader(status)
 }
 

@@ -32,8 +32,10 @@ type attempt struct {
 	timeouts routing.Timeouts
 	// report is what the attempt shows of its target.
 	report routing.Report
-	watch  watchdog
-	ctx    attemptContext
+	// asked is since when the provider is waited for; zero: it is not.
+	asked time.Time
+	watch watchdog
+	ctx   attemptContext
 	// sending is the body that the transport reads; nil once what it read counts for nothing.
 	sending atomic.Pointer[bodyReader]
 	// reader is the first such body, once it is lent.
@@ -54,7 +56,11 @@ func (t *tries) attempt() (failed *failure) {
 	a.last, a.timeouts = t.last(), t.timeouts(target.Target)
 	a.report = routing.Report{Probe: t.probe, Began: time.Now(), Stream: t.routing.stream}
 	// A panic, which goes on from here, says nothing of the target.
-	defer func() { target.State.End(&t.g.Breaker, a.report, time.Now()) }()
+	defer func() {
+		now := time.Now()
+		a.heard(now)
+		target.State.End(&t.g.Breaker, a.report, now)
+	}()
 	returned := false
 	defer func() {
 		a.settleTarget(failed, returned)
@@ -88,12 +94,23 @@ func (t *tries) newAttempt() *attempt {
 func (a *attempt) answered() {
 	a.settleBudget(true)
 	now := time.Now()
+	a.heard(now)
+	a.record.FirstToken = now.Sub(a.record.Start)
 	if a.op == opChat { // other answers come faster
 		a.report.Latency = now.Sub(a.report.Began)
 	}
 	a.target.State.Answered(&a.g.Breaker, a.report, now)
 	a.span.opened(now, a.routing.stream)
 	a.report.Answered = true
+}
+
+// heard ends the waiting for the provider, if that has not ended: what comes after it
+// is the gateway's own time.
+func (a *attempt) heard(now time.Time) {
+	if !a.asked.IsZero() {
+		a.record.Waited += now.Sub(a.asked)
+		a.asked = time.Time{}
+	}
 }
 
 // How long a key is left alone after the provider refused it.
@@ -148,6 +165,7 @@ func (a *attempt) run(deadline time.Time) *failure {
 	c := a.call
 	c.record.Provider, c.record.Model = a.target.Upstream.Name, a.target.Model
 	c.record.Cause, c.record.UpstreamRequestID = "", "" // of an attempt before
+	c.record.Fallback = c.plan.FallbackOf(a.target)
 	if err := a.locate(); err != nil {
 		return err
 	}
@@ -175,6 +193,7 @@ func (a *attempt) run(deadline time.Time) *failure {
 	}
 	a.propagate(request)
 	c.record.Attempts++
+	a.asked = time.Now()
 	response, err := a.target.Upstream.Base().Transport().RoundTrip(request)
 	if err != nil {
 		return a.sendFailure(ctx, err)

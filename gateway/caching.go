@@ -210,6 +210,9 @@ func (c *call) serveEntry(e *answers.Entry, body []byte, status answers.Status, 
 	h := c.w.Header()
 	h["Content-Type"], h["Content-Length"] = contentType, []string{strconv.Itoa(len(body))}
 	c.answerHeader()
+	if c.g.CostHeader {
+		c.tellCost(&c.record.Tokens)
+	}
 	c.committed, c.record.Status = true, http.StatusOK
 	c.record.FirstToken = sinceStart(&c.record)
 	c.w.WriteHeader(http.StatusOK)

@@ -31,3 +31,34 @@ func (c *call) model() *catalog.Model {
 	}
 	return c.g.Catalog.Find(upstream.Name, upstream.Type(), c.record.Model)
 }
+
+// headerCost is what an answer costs in US dollars: a header of what has a length, a
+// trailer of what is not made yet when the header goes out.
+const headerCost = "X-Llm-Cost"
+
+// unknownLength is the length of an answer that goes out as it is made.
+const unknownLength = -1
+
+// announceCost says what a whole answer of a length costs, or that the end will say it.
+func (c *call) announceCost(length int) {
+	switch {
+	case !c.g.CostHeader:
+	case length == unknownLength:
+		c.endsWithCost = true
+		h := c.w.Header()
+		h["Trailer"] = append(h["Trailer"], headerCost)
+	default:
+		// What nobody counted is guessed by what is written, once it is.
+		c.record.BytesOut += int64(length)
+		spent := c.bill().Plus(c.wasted)
+		c.record.BytesOut -= int64(length)
+		c.tellCost(&spent)
+	}
+}
+
+// tellCost writes what the call costs, if that is known.
+func (c *call) tellCost(spent *usage.Tokens) {
+	if spent.CostKnown {
+		c.w.Header()[headerCost] = []string{spent.Cost.String()}
+	}
+}

@@ -93,7 +93,10 @@ func (c *call) fromOther(follower *answers.Follower) (served bool, err error) {
 	c.g.Streams.attach(c, cancelFunc(cancel))
 	defer c.g.Streams.attach(c, nil)
 	status := answers.Status{Forward: k.forward, Collapsed: true}
-	switch follower.Wait(ctx, k.manner, c.patienceToFollow()) {
+	begin := time.Now()
+	outcome := follower.Wait(ctx, k.manner, c.patienceToFollow())
+	c.record.Waited += time.Since(begin)
+	switch outcome {
 	case answers.Live:
 		if err := c.reserveRequest(); err != nil {
 			return false, err

@@ -56,7 +56,7 @@ func (a *attempt) relayBytes(ctx context.Context, response *http.Response) *fail
 		a.watch.pause()
 		if !a.committed {
 			a.w.Header()["Cache-Control"] = headerNoCache
-			a.commit(http.StatusOK, contentType, -1)
+			a.commit(http.StatusOK, contentType, unknownLength)
 		}
 		if n > 0 {
 			failed := a.write((*memory)[:n])

@@ -38,6 +38,8 @@ type Gateway struct {
 	// Retries is how many attempts may follow the first where the route does not say.
 	Retries int
 	Stream  Stream
+	// CostHeader has answers tell what they cost.
+	CostHeader bool
 	// Backoff is how long a target is left alone within a call, Breaker when it is
 	// left alone by all calls.
 	Backoff Backoff

@@ -9,6 +9,7 @@ import (
 
 	goopenai "github.com/sashabaranov/go-openai"
 
+	"github.com/caddyllm/llmproxy/gateway"
 	"github.com/caddyllm/llmproxy/internal/testllm"
 	"github.com/caddyllm/llmproxy/providers"
 )
@@ -21,6 +22,7 @@ func eachSDK(t *testing.T, test func(t *testing.T, client *goopenai.Client, srv 
 			g := setup{
 				upstreams: []*providers.Upstream{load(t, "p", module, srv.URL)},
 				aliases:   []alias{{name: "smart", to: []string{"p/x"}}},
+				change:    func(g *gateway.Gateway) { g.CostHeader = true }, // a trailer disturbs no client
 			}.start(t)
 			config := goopenai.DefaultConfig("sk-client")
 			config.BaseURL, config.HTTPClient = g.URL+"/v1", g.client

@@ -66,7 +66,7 @@ func (g *Gateway) ready(r *http.Request) (status int, body []byte) {
 }
 
 // headerExposed is what pages may read: what is ours, and what it says of limits and the cache.
-var headerExposed = []string{"X-Request-Id, Request-Id, X-Upstream-Request-Id, Retry-After, Retry-After-Ms, X-Should-Retry, X-Llm-Dropped, X-Llm-Stream-Id, Cache-Status, Age, " +
+var headerExposed = []string{"X-Request-Id, Request-Id, X-Upstream-Request-Id, Retry-After, Retry-After-Ms, X-Should-Retry, X-Llm-Dropped, X-Llm-Cost, X-Llm-Stream-Id, Cache-Status, Age, " +
 	"X-Ratelimit-Limit-Requests, X-Ratelimit-Remaining-Requests, X-Ratelimit-Reset-Requests, X-Ratelimit-Limit-Tokens, X-Ratelimit-Remaining-Tokens, X-Ratelimit-Reset-Tokens"}
 
 // allowOrigin lets a listed page read answers.

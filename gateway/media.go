@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"strings"
+	"time"
 
 	"github.com/caddyllm/llmproxy/transform"
 )
@@ -34,7 +35,9 @@ func (a *attempt) fetchMedia(places []string) (fetched bool, _ error) {
 			if count++; count > maxFetched {
 				return fetched, errTooMuchMedia
 			}
+			begin := time.Now()
 			mediaType, data, err := a.g.Media.Fetch(ctx, m.URL)
+			a.record.Waited += time.Since(begin)
 			if err != nil {
 				a.record.Cause = err.Error()
 				return fetched, mediaNotFetched(parts[p].At.Pointer())

@@ -80,7 +80,6 @@ func (a *attempt) commitStream(contentType []string) {
 	a.record.Status = http.StatusOK
 	a.opened(contentType)
 	a.answered()
-	a.record.FirstToken = sinceStart(&a.record)
 }
 
 // stopEarly keeps the header from being sent early from now on.
@@ -102,6 +101,7 @@ func (c *call) sendStreamHeader(contentType []string, route string) {
 			c.numbers = c.client.Format() != transform.Gemini // whose SDKs take no ids
 		}
 	}
+	c.announceCost(unknownLength)
 	c.w.WriteHeader(http.StatusOK)
 	c.writer = newStreamWriter(c.w, c.g.Stream.Heartbeat, c.heartbeat())
 }

@@ -20,12 +20,12 @@ func TestRecordOfAnAnswer(t *testing.T) {
 		request := string(testllm.ChatRequest("m", stream, "hi"))
 		got := g.chat(t, request, "X-Api-Key", appKey)
 		r := g.record(t)
-		if r.Start.IsZero() || r.FirstToken <= 0 || r.Duration < r.FirstToken {
-			t.Errorf("times are %v %v %v", r.Start, r.FirstToken, r.Duration)
+		if r.Start.IsZero() || r.Waited <= 0 || r.FirstToken < r.Waited || r.Duration < r.FirstToken {
+			t.Errorf("times are %v %v %v %v", r.Start, r.Waited, r.FirstToken, r.Duration)
 		}
 		equal(t, "request id", r.RequestID, got.header.Get("X-Request-Id"))
 		want := usage.Record{
-			Start: r.Start, RequestID: r.RequestID, FirstToken: r.FirstToken, Duration: r.Duration,
+			Start: r.Start, RequestID: r.RequestID, Waited: r.Waited, FirstToken: r.FirstToken, Duration: r.Duration,
 			Principal: "app", Operation: "chat", RequestedModel: "m", Route: "m", Provider: "a", Model: "x",
 			UpstreamRequestID: "req_1", Stream: stream, Status: 200, Attempts: 1, Finish: "length", Ending: usage.Complete,
 			Tokens:  usage.Tokens{Input: 100, CacheRead: 40, Output: 50, Reasoning: 30, Known: true},

@@ -40,6 +40,8 @@ type relay struct {
 	passage
 	in  eventReader
 	out []byte // what waits to be written: whole events only
+	// filled is when the provider's latest bytes came, until the answer commits.
+	filled time.Time
 	// delivered guesses the answer's tokens, should the provider not tell.
 	delivered usage.StreamEstimate
 	// done tells that the provider has said [DONE]: no choice comes after it.
@@ -83,6 +85,9 @@ func (a *attempt) relayStream(ctx context.Context, response *http.Response) *fai
 func (r *relay) run(ctx context.Context, body io.Reader, contentType []string) *failure {
 	for {
 		_, err := r.in.Fill(body)
+		if !r.committed {
+			r.filled = time.Now()
+		}
 		content := r.takeEvents()
 		if err != nil && r.broken == nil {
 			r.broken = r.readEnd(ctx, err)
@@ -254,6 +259,7 @@ func (r *relay) open(contentType []string) {
 	if !r.same || r.endpoint.Framing == transform.FramingAWSChunks {
 		contentType = r.streamType()
 	}
+	r.heard(r.filled)
 	r.commitStream(contentType)
 }
 

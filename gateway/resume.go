@@ -114,6 +114,8 @@ func (c *call) follow(from *broadcast.Reader, stream *keptStream) {
 	setStreamHeader(h, stream.contentType)
 	h[headerStreamID] = []string{stream.id}
 	c.committed, c.record.Status = true, http.StatusOK
+	begin := time.Now()
+	defer func() { c.record.Waited += time.Since(begin) }() // all of it is another call's time
 	c.w.WriteHeader(http.StatusOK)
 	c.writer = newStreamWriter(c.w, c.g.Stream.Heartbeat, c.heartbeat())
 	_, failed := c.writer.write(nil) // the header, should the stream be silent

@@ -66,6 +66,8 @@ type call struct {
 	delivered int64
 	// trace is where the call is recorded; nil: nowhere.
 	trace *traced
+	// endsWithCost tells that the answer's trailer was announced.
+	endsWithCost bool
 }
 
 // ServeHTTP answers a request, or leaves it alone and returns false if its path

@@ -27,6 +27,9 @@ func (c *call) settle() {
 			c.record.Error = errInternal.Class()
 		}
 	}
+	if c.endsWithCost {
+		c.tellCost(&c.record.Tokens)
+	}
 	c.settleQuota()
 	c.body.release()
 	c.endTrace()
@@ -70,12 +73,14 @@ func (t *tries) bookFailure(f *failure) {
 	if f.verdict == skipped || f.kind == transform.ErrCancelled {
 		return // the target was not asked, or it is the client who gave up
 	}
-	spent := t.bill()
+	spent, sent := t.bill(), t.record.Attempts > t.booked
+	t.booked = t.record.Attempts
 	if f.verdict == ambiguous && !t.accepted && t.quota != nil {
 		t.quota.doubtful = t.quota.doubtful.Plus(t.inDoubt())
 	}
 	t.record.Failures = append(t.record.Failures, usage.Failure{
-		Provider: t.record.Provider, Model: t.record.Model, Kind: f.kind.String(), Error: f.err.Class(), Cause: t.record.Cause, Tokens: spent,
+		Provider: t.record.Provider, Model: t.record.Model, Kind: f.kind.String(), Error: f.err.Class(), Cause: t.record.Cause,
+		Sent: sent, Tokens: spent,
 	})
 	t.wasted = t.wasted.Plus(spent)
 	t.accepted, t.delivered, t.record.Tokens = false, 0, usage.Tokens{}
@@ -167,6 +172,10 @@ func (c *call) writeError(err error) {
 		h["X-Should-Retry"] = []string{"false"}
 	}
 	c.answerHeader()
+	if c.g.CostHeader {
+		spent := c.bill().Plus(c.wasted)
+		c.tellCost(&spent)
+	}
 	c.record.Status = status
 	c.w.WriteHeader(status)
 	_ = c.write(body) // nobody is left to tell

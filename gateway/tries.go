@@ -56,6 +56,8 @@ type tries struct {
 	limiterAway bool
 	// unsure tells that some attempt may have been answered.
 	unsure bool
+	// booked is how many of the attempts are among the failures of the record.
+	booked int
 	// waited tells that a target was given the time that it asked for, in vain.
 	waited bool
 	// soonest is when the first of the providers that asked for time takes calls again.
@@ -244,7 +246,10 @@ func (c *call) settleBudget(answered bool) {
 // sleep waits, unless the client leaves.
 func (t *tries) sleep(wait time.Duration) bool {
 	t.waited = t.waited || t.latest.err.RetryAfter > 0
-	return !t.await(time.Now().Add(wait))
+	begin := time.Now()
+	gone := t.await(begin.Add(wait))
+	t.record.Waited += time.Since(begin)
+	return !gone
 }
 
 // begin takes part in a target's load; false if it has become unavailable.

@@ -278,8 +278,9 @@ func (a *attempt) commitReplay(out []byte) {
 
 // commitAnswer answers with a whole body.
 func (a *attempt) commitAnswer(out []byte, contentType []string) {
+	a.whole = true // or what it costs would be taken for a part
 	a.commit(http.StatusOK, contentType, len(out))
-	a.record.Ending, a.whole = usage.Complete, true
+	a.record.Ending = usage.Complete
 	a.landWhole(out, contentType)
 	if err := a.write(out); err != nil {
 		a.noteGone()

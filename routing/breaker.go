@@ -67,6 +67,29 @@ type circuit struct {
 
 func (c *circuit) open() bool { return !c.until.IsZero() }
 
+// Position is where a breaker stands.
+type Position uint8
+
+// The positions.
+const (
+	// BreakerClosed: calls pass.
+	BreakerClosed Position = iota
+	// BreakerProbing: one call shows whether the target has recovered, or the next will.
+	BreakerProbing
+	// BreakerOpen: the target is left alone.
+	BreakerOpen
+)
+
+func (c *circuit) position(now time.Time) Position {
+	switch {
+	case !c.open():
+		return BreakerClosed
+	case c.probing || !now.Before(c.until):
+		return BreakerProbing
+	}
+	return BreakerOpen
+}
+
 // report counts what an attempt showed: an answer when it begins, and again when
 // it ends. What began before the circuit opened or closed shows how the target
 // was: streams last for minutes.

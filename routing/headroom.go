@@ -20,6 +20,16 @@ func (s *State) Observe(key providers.Fingerprint, headroom ratelimit.Headroom) 
 	s.key(key).headroom = headroom
 }
 
+// headroom is what a provider said last of a key's limits.
+func (s *State) headroom(key providers.Fingerprint) ratelimit.Headroom {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.keys[key]; known != nil {
+		return known.headroom
+	}
+	return ratelimit.Headroom{}
+}
+
 // observed tells whether a provider has said anything of its limits.
 func (s *State) observed() bool {
 	s.mu.Lock()

@@ -56,6 +56,8 @@ type Obstructed struct {
 type hop struct {
 	// from is the hop whose route names this one as its fallback, itself for the first.
 	from int
+	// name is the fallback as its route writes it, empty for the first.
+	name string
 	// on is what must have happened there.
 	on Conditions
 }
@@ -117,7 +119,7 @@ func (p *planner) follow(r *Route, star string, at int) {
 			continue
 		}
 		next := len(p.hops)
-		p.hops = append(p.hops, hop{from: at, on: r.FallbackOn})
+		p.hops = append(p.hops, hop{from: at, name: name, on: r.FallbackOn})
 		if route, star := p.route(name, p.call.Request()); route != nil {
 			p.follow(route, star, next)
 		} else if target, err := p.direct(name); err == nil {
@@ -156,6 +158,15 @@ func (p *planner) add(targets []Target, policy Policy) {
 
 func (t *Target) available(now time.Time) Availability {
 	return t.State.Available(t.Upstream.Base().Fingerprints(), now)
+}
+
+// FallbackOf is the fallback model that a target stands for, as the config writes it;
+// empty: it stands for the model that was asked for.
+func (p *Plan) FallbackOf(t *Target) string {
+	if t.hop == 0 {
+		return ""
+	}
+	return p.hops[t.hop].name
 }
 
 // SameModel tells whether two targets of a plan stand for one model.

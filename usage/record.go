@@ -21,6 +21,9 @@ type Record struct {
 	Route string
 	// Provider and Model are what answered, or what was tried last.
 	Provider, Model string
+	// Fallback is the fallback model that this was for, as the config writes it; empty:
+	// it was for the model that was asked for.
+	Fallback string
 	// UpstreamRequestID is the provider's name for the request.
 	UpstreamRequestID string
 	Stream            bool
@@ -55,6 +58,9 @@ type Record struct {
 	Disbelieved bool
 	// Queued is how long the call waited for a target with room.
 	Queued time.Duration
+	// Waited is how long the call waited for providers until its answer began: for their
+	// answers, between two attempts, and for media that a request names.
+	Waited time.Duration
 	// FirstToken is the time from the start to the first content of the answer; 0: there was none.
 	FirstToken time.Duration
 	Duration   time.Duration
@@ -64,6 +70,16 @@ type Record struct {
 
 // Cost is what the call costs, failed attempts included; false if that is not known.
 func (r *Record) Cost() (Money, bool) { return r.Tokens.Cost, r.Tokens.CostKnown }
+
+// Overhead is how long the gateway itself took until the answer began: what it did not
+// wait for a provider or for room. To read the request is part of it.
+func (r *Record) Overhead() time.Duration {
+	began := r.FirstToken
+	if began == 0 {
+		began = r.Duration
+	}
+	return max(0, began-r.Queued-r.Waited)
+}
 
 // Cached tells that the answer is one that was made for another call.
 func (r *Record) Cached() bool {
@@ -87,6 +103,8 @@ type Failure struct {
 	Provider, Model string
 	// Kind is what went wrong, one of a few words; Error and Cause are as of [Record].
 	Kind, Error, Cause string
+	// Sent tells that it is one of the Attempts of the record.
+	Sent bool
 	// Tokens are what it consumed all the same.
 	Tokens Tokens
 }

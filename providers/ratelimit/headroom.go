@@ -29,6 +29,26 @@ type Budget struct {
 // Known tells whether anything was said.
 func (h *Headroom) Known() bool { return !h.At.IsZero() }
 
+// Renew takes in what was said later. Limits that this does not speak of stay.
+func (h *Headroom) Renew(later *Headroom) {
+	for _, b := range [...]struct{ known, later *Budget }{
+		{&h.Requests, &later.Requests}, {&h.Tokens, &later.Tokens}, {&h.Input, &later.Input}, {&h.Output, &later.Output},
+	} {
+		if b.later.Known {
+			*b.known = *b.later
+		}
+	}
+	h.At = later.At
+}
+
+// Left is what is left now, as far as the provider said: the whole once the limit was reset.
+func (b *Budget) Left(now time.Time) (n int64, known bool) {
+	if b.Limit > 0 && !b.Reset.IsZero() && !now.Before(b.Reset) {
+		return b.Limit, b.Known
+	}
+	return b.Remaining, b.Known
+}
+
 // Empty tells whether a call that takes so many requests and tokens, input and
 // output together, would be refused, and until when. What is not said is taken
 // to suffice, and so is a limit that does not say when it is reset. Of input

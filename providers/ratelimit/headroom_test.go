@@ -58,3 +58,30 @@ func TestShare(t *testing.T) {
 		}
 	}
 }
+
+func TestLeft(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		have  Budget
+		left  int64
+		known bool
+	}{
+		{"not said", Budget{}, 0, false},
+		{"as said", budget(5, 10, in(time.Second)), 5, true},
+		{"without a reset", budget(5, 10, never), 5, true},
+		{"reset since", budget(0, 10, in(-time.Second)), 10, true},
+		{"reset since, and nobody knows to what", budget(3, 0, in(-time.Second)), 3, true},
+	} {
+		if left, known := test.have.Left(now); left != test.left || known != test.known {
+			t.Errorf("%s: %d %v, want %d %v", test.name, left, known, test.left, test.known)
+		}
+	}
+}
+
+func TestRenewKeepsWhatIsNotSpokenOf(t *testing.T) {
+	h := Headroom{Requests: budget(5, 10, never), Tokens: budget(7, 70, never), At: now}
+	h.Renew(&Headroom{Tokens: budget(6, 70, never), At: in(time.Second)})
+	if want := (Headroom{Requests: budget(5, 10, never), Tokens: budget(6, 70, never), At: in(time.Second)}); h != want {
+		t.Errorf("%+v, want %+v", h, want)
+	}
+}

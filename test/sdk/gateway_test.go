@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddyllm/llmproxy/auth"
 	"github.com/caddyllm/llmproxy/cache"
+	"github.com/caddyllm/llmproxy/catalog"
 	"github.com/caddyllm/llmproxy/gateway"
 	"github.com/caddyllm/llmproxy/providers"
 	_ "github.com/caddyllm/llmproxy/providers/bedrock"
@@ -163,7 +164,8 @@ func startGateway(t *testing.T, standIn string) (address string) {
 	}
 	gw := &gateway.Gateway{
 		Surface: gateway.Surface{OpenAI: true, Anthropic: true, Gemini: true},
-		Auth:    who, Routes: table, Observer: unobserved{}, Limits: gateway.DefaultLimits(),
+		Catalog: catalog.New(nil), CostHeader: true, // whose trailer disturbs no client
+		Auth: who, Routes: table, Observer: unobserved{}, Limits: gateway.DefaultLimits(),
 		Streams: new(gateway.Streams), Memory: remembered{cache.NewShortLived[*gateway.Remembered](10000, time.Hour, nil)},
 	}
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
