@@ -55,10 +55,12 @@ var exampleTests = map[string]func(*testing.T, *example){
 	"tracing.Caddyfile":              testTracing,
 	"llm.yaml":                       testYAML,
 	"gateway.json":                   testJSON,
+
+	"observability/observability.Caddyfile": testObservability,
 }
 
-// parts are files that an example is made of.
-var parts = []string{"watched.yaml", "keys.yaml", "limits.prices.yaml", "jwks.json", "spa"}
+// parts are files that an example is made of, and folders with one and what belongs to it.
+var parts = []string{"watched.yaml", "keys.yaml", "limits.prices.yaml", "jwks.json", "spa", "observability"}
 
 func TestEveryExampleIsTested(t *testing.T) {
 	entries, err := os.ReadDir("examples")
@@ -486,6 +488,40 @@ func testClouds(t *testing.T, e *example) {
 	}
 	if model := e.provider.Calls()[0].Model; model != "production-gpt-6" {
 		t.Errorf("Azure was asked for %q", model)
+	}
+}
+
+func testObservability(t *testing.T, e *example) {
+	e.start(t)
+	e.chat(t, "demo", "X-Api-Key", appKey).says(t, 200, echoed)
+	e.chat(t, "shaky").says(t, 200, echoed)
+	e.chat(t, "hopeless").says(t, 200, echoed)
+	events := openStream(t, e.base, chatBody("broken", "Hello there", true)).rest(t)
+	if last := events[len(events)-1]; !strings.Contains(last, "upstream_stream_error") {
+		t.Errorf("the stream ends with %s", last)
+	}
+	e.get(t, "/v1/models?key="+appKey).says(t, 200, `"demo"`, `"slow"`)
+	if _, metrics := e.configure(t, http.MethodGet, "/metrics", ""); !strings.Contains(metrics, `caddy_llm_proxy_failed_attempts_total{error="overloaded",model="shaky",provider="mock"} 1`) ||
+		!strings.Contains(metrics, `caddy_llm_proxy_cost_usd_total{model="shaky",provider="backup"}`) {
+		t.Errorf("the calls are not in the metrics: %s", metrics)
+	}
+	e.stop(t) // and writes what it has
+
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(e.dir, "logs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if records := read("usage.json"); strings.Count(records, "\n") != 4 || strings.Count(records, `"logger":"http.handlers.llm_proxy.usage"`) != 4 {
+		t.Errorf("the records of four calls are %s", records)
+	}
+	if access := read("access.json"); strings.Count(access, "handled request") != 5 || strings.Contains(access, appKey) || !strings.Contains(access, "key=REDACTED") {
+		t.Errorf("the access log is %s", access)
+	}
+	if strings.Contains(e.text(), "llm_proxy.usage") {
+		t.Errorf("records are in the other log too: %s", e.text())
 	}
 }
 
