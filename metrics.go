@@ -143,8 +143,11 @@ func placeholder(key string, u *usage.Record) (any, bool) {
 	return nil, false
 }
 
-// addLogFields puts the call into Caddy's access log.
+// addLogFields puts the call into Caddy's access log, if the server has one.
 func addLogFields(r *http.Request, u *usage.Record) {
+	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Logs == nil {
+		return
+	}
 	extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
 	if !ok {
 		return
