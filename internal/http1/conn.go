@@ -104,9 +104,7 @@ func (c *conn) isQuiet() bool {
 func (c *conn) exchange(r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
 	c.ctx, c.answered, c.spent, c.aside = r.Context(), false, false, nil
 	c.began = c.socket.taken.Load()
-	if c.stop = nil; c.ctx.Done() != nil {
-		c.stop = context.AfterFunc(c.ctx, c.interrupt)
-	}
+	c.stop = afterFunc(c.ctx, c.interrupt)
 	err := c.send(r)
 	if trace != nil && trace.WroteRequest != nil {
 		trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
@@ -134,6 +132,20 @@ func (c *conn) exchange(r *http.Request, trace *httptrace.ClientTrace) (*http.Re
 		c.readUntil(time.Time{})
 	}
 	return answer, nil
+}
+
+// afterFunc is [context.AfterFunc], and nil for what never ends. A context that has
+// such a method need not make a channel.
+func afterFunc(ctx context.Context, f func()) (stop func() bool) {
+	if own, ok := ctx.(interface {
+		AfterFunc(f func()) (stop func() bool)
+	}); ok {
+		return own.AfterFunc(f)
+	}
+	if ctx.Done() == nil {
+		return nil
+	}
+	return context.AfterFunc(ctx, f)
 }
 
 // readUntil bounds reading, unless the request has been given up.
