@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"sync"
 	"time"
 )
 
@@ -40,6 +41,11 @@ type conn struct {
 	// buf[r:w] was received and not used yet.
 	buf  []byte
 	r, w int
+	// hungry tells that the last read filled all the space there was.
+	hungry bool
+	// burst is memory in place of buf's own, which is small meanwhile.
+	burst *burst
+	small []byte
 	// dry keeps fill from waiting for more.
 	dry bool
 
@@ -173,6 +179,7 @@ func (c *conn) fail(because error) {
 		c.deliveredNothing = c.socket.tookNothing(c.began)
 	}
 	c.discard()
+	c.shrink()
 }
 
 // release ends a request that was answered. A connection in order waits for the next.
@@ -190,14 +197,13 @@ func (c *conn) release(whole bool) {
 		}
 		c.aside = nil
 	}
-	if !whole || c.spent || c.r != c.w {
+	if whole = whole && !c.spent && c.r == c.w; !whole {
 		c.discard()
-		return
 	}
-	if len(c.buf) > bufferSize {
-		c.buf, c.r, c.w = nil, 0, 0
+	c.shrink()
+	if whole {
+		c.host.put(c)
 	}
-	c.host.put(c)
 }
 
 // discard closes the connection at once.
@@ -297,13 +303,44 @@ func (c *conn) fill() error {
 	if c.dry {
 		return errDry
 	}
+	if c.hungry && c.burst == nil {
+		c.expand()
+	}
 	space := c.space()
 	if len(space) == 0 {
 		return io.ErrShortBuffer
 	}
 	n, err := c.receive(space)
 	c.w += n
+	c.hungry = n == len(space)
 	return err
+}
+
+// burst is a buffer for an answer that comes faster than it is read, so that it is
+// read with fewer calls.
+type burst [32 << 10]byte
+
+var bursts = sync.Pool{New: func() any { return new(burst) }}
+
+func (c *conn) expand() {
+	if len(c.buf) != bufferSize {
+		return // it has grown with a header
+	}
+	c.burst, c.small = bursts.Get().(*burst), c.buf
+	c.w = copy(c.burst[:], c.buf[c.r:c.w])
+	c.r, c.buf = 0, c.burst[:]
+}
+
+// shrink gives back what was needed for one answer.
+func (c *conn) shrink() {
+	c.hungry, c.r, c.w = false, 0, 0
+	if c.burst != nil {
+		bursts.Put(c.burst)
+		c.burst, c.buf, c.small = nil, c.small, nil
+	}
+	if len(c.buf) > bufferSize {
+		c.buf = nil
+	}
 }
 
 // receive reads past the buffer, which must be empty or have its free part for p.
