@@ -25,6 +25,9 @@ const (
 	// own. What is shorter fits into the buffers of the two systems: to write it
 	// does not depend on the host's reading.
 	writeAside = 96 << 10
+	// lastWrites is how long the writing may take to end once the whole answer is
+	// there, for the connection to be used again.
+	lastWrites = 20 * time.Millisecond
 	// lastWords is how long a host that broke off a request may take to answer it.
 	lastWords = time.Second
 )
@@ -74,6 +77,18 @@ type conn struct {
 type aside struct {
 	done chan struct{}
 	err  error
+}
+
+// ends tells whether the writing ends well, within so much time.
+func (a *aside) ends(within time.Duration) bool {
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	select {
+	case <-a.done:
+		return a.err == nil
+	case <-timer.C:
+		return false
+	}
 }
 
 // failed is why the writing failed, if it has.
@@ -189,12 +204,7 @@ func (c *conn) release(whole bool) {
 	}
 	c.stop, c.ctx = nil, nil
 	if c.aside != nil {
-		select {
-		case <-c.aside.done:
-			whole = whole && c.aside.err == nil
-		default:
-			whole = false
-		}
+		whole = whole && !c.spent && c.aside.ends(lastWrites)
 		c.aside = nil
 	}
 	if whole = whole && !c.spent && c.r == c.w; !whole {

@@ -67,6 +67,7 @@ func TestTLS(t *testing.T) {
 	for _, size := range []int{5, record, writeAside, 1 << 20, 6} {
 		must(t, transport, s.secureURL(), long(size), "xxxxx")
 	}
+	time.Sleep(20 * time.Millisecond)
 	for range 5 { // the server has said goodbye to the first connection
 		must(t, transport, s.secureURL(), "hello", "hello")
 	}
