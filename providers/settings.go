@@ -38,11 +38,13 @@ type Settings struct {
 	Models Strings `json:"models,omitempty"`
 
 	// The transport to the provider: any module of http.reverse_proxy.transport.
-	// Default: http, with a dial timeout of 5s and up to 512 idle connections. It
-	// speaks HTTP/1.1, with a client of this module's own, unless one of its options
-	// other than dial_timeout, dial_fallback_delay, max_response_header_size,
-	// compression off, versions 1.1 and those of keep_alive is set, or a proxy
-	// applies, or the provider takes HTTP/2 alone: then with Caddy's own client.
+	// Default: http, with a dial timeout of 5s and up to 512 idle connections.
+	//
+	// The transport http speaks HTTP/1.1, with a client that is made for this and
+	// takes a header of up to 1 MiB. Caddy's own client takes its place where a proxy
+	// applies, where the provider speaks HTTP/2 alone, and where any option is set
+	// but dial_timeout, dial_fallback_delay, max_response_header_size, compression
+	// off, versions 1.1, and those of keep_alive other than off.
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 
 	// Whether and how to ask the provider if it is well. Default: it is not asked.

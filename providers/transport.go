@@ -2,6 +2,7 @@ package providers
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ func (s *Settings) loadTransport(ctx caddy.Context) error {
 	s.transport = transport
 	if theirs, ok := module.(*reverseproxy.HTTPTransport); ok {
 		if ours := http1Transport(config, theirs); ours != nil {
-			ctx.OnCancel(ours.Close)
+			context.AfterFunc(ctx, ours.Close) // OnCancel would be that of a copy
 			s.transport = ours
 		}
 	}

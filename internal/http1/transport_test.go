@@ -129,7 +129,7 @@ func TestAnswersComeInPieces(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := b.all(); string(got) != "hello" || err != nil {
+			if got, err := b.all(7); string(got) != "hello" || err != nil {
 				t.Errorf("in pieces of %d: %q, %v", piece, got, err)
 			}
 		}
