@@ -233,12 +233,16 @@ func do(t testing.TB, transport *Transport, url, text string) (*http.Response, s
 	return response, string(read), err
 }
 
-func (m *memory) mustBeClosed(t testing.TB) {
-	t.Helper()
+func (m *memory) closings() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed != 1 {
-		t.Errorf("the request's body was closed %d times", m.closed)
+	return m.closed
+}
+
+func (m *memory) mustBeClosed(t testing.TB) {
+	t.Helper()
+	if n := m.closings(); n != 1 {
+		t.Errorf("the request's body was closed %d times", n)
 	}
 }
 

@@ -2,7 +2,6 @@ package http1
 
 import (
 	"bufio"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -135,23 +134,7 @@ func TestCancellationOverTLS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, handle)
-			transport := newTransport(t, Options{TLS: ours})
-			ctx, cancel := context.WithCancelCause(t.Context())
-			r, _ := post(ctx, s.secureURL(), "x")
-			var cancelled time.Time
-			timer := time.AfterFunc(50*time.Millisecond, func() {
-				cancelled = time.Now()
-				cancel(errGivenUp)
-			})
-			defer timer.Stop()
-			response, err := transport.RoundTrip(r)
-			if err == nil {
-				_, err = io.ReadAll(response.Body)
-				_ = response.Body.Close()
-			}
-			if took := time.Since(cancelled); !errors.Is(err, errGivenUp) || took > 20*time.Millisecond {
-				t.Errorf("the error is %v, after %v", err, took)
-			}
+			cancelSoon(t, newTransport(t, Options{TLS: ours}), s.secureURL(), 10)
 		})
 	}
 }
