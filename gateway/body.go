@@ -76,6 +76,20 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Take returns all that is left to read, without a copy. It stays as it is until
+// the reader is closed.
+func (r *bodyReader) Take() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.buffer == nil {
+		return nil
+	}
+	r.touched.Store(true)
+	rest := r.buffer.bytes[r.at:]
+	r.at = len(r.buffer.bytes)
+	return rest
+}
+
 func (r *bodyReader) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddyllm/llmproxy/internal/quota"
@@ -40,6 +39,12 @@ type Settings struct {
 
 	// The transport to the provider: any module of http.reverse_proxy.transport.
 	// Default: http, with a dial timeout of 5s and up to 512 idle connections.
+	//
+	// The transport http speaks HTTP/1.1, with a client that is made for this and
+	// takes a header of up to 1 MiB. Caddy's own client takes its place where a proxy
+	// applies, where the provider speaks HTTP/2 alone, and where any option is set
+	// but dial_timeout, dial_fallback_delay, max_response_header_size, compression
+	// off, versions 1.1, and those of keep_alive other than off.
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 
 	// Whether and how to ask the provider if it is well. Default: it is not asked.
@@ -65,10 +70,6 @@ type Settings struct {
 	literal   bool
 	secrets   []string
 }
-
-// defaultTransport differs from Caddy's own default where an LLM gateway has
-// other needs: a provider is one host that takes all the load.
-const defaultTransport = `{"dial_timeout":"5s","compression":false,"keep_alive":{"max_idle_conns_per_host":512,"max_idle_conns":1024}}`
 
 // Base returns s.
 func (s *Settings) Base() *Settings { return s }
@@ -233,53 +234,6 @@ func (s *Settings) resolveHeader(repl *caddy.Replacer) error {
 		s.header.Set(name, value)
 	}
 	return nil
-}
-
-func (s *Settings) loadTransport(ctx caddy.Context) error {
-	if s.transport != nil { // a provider that answers by itself
-		return nil
-	}
-	if s.TransportRaw == nil {
-		module, err := ctx.LoadModuleByID("http.reverse_proxy.transport.http", json.RawMessage(defaultTransport))
-		if err != nil {
-			return fmt.Errorf("loading the default transport: %w", err)
-		}
-		s.transport = module.(*reverseproxy.HTTPTransport)
-		return nil
-	}
-	protocol, config, err := cutProtocol(s.TransportRaw)
-	if err != nil {
-		return err
-	}
-	module, err := ctx.LoadModuleByID("http.reverse_proxy.transport."+protocol, config)
-	if err != nil {
-		return fmt.Errorf("loading transport: %w", err)
-	}
-	transport, ok := module.(http.RoundTripper)
-	if !ok {
-		return fmt.Errorf("transport %T is no http.RoundTripper", module)
-	}
-	s.transport = transport
-	return nil
-}
-
-// cutProtocol takes the module's name out of a transport's config. Caddy's own
-// loader does the same, but its error for a missing one prints the whole
-// object, with a proxy's password if there is one.
-func cutProtocol(raw json.RawMessage) (string, json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return "", nil, errors.New("transport must be an object")
-	}
-	protocol := "http"
-	if text := members["protocol"]; text != nil {
-		if err := json.Unmarshal(text, &protocol); err != nil {
-			return "", nil, errors.New("transport's protocol must be a string")
-		}
-		delete(members, "protocol")
-	}
-	rest, err := json.Marshal(members)
-	return protocol, rest, err
 }
 
 // Join adds a path below the base URL.

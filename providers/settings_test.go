@@ -9,11 +9,13 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"go.uber.org/goleak"
 
+	"github.com/caddyllm/llmproxy/internal/http1"
 	"github.com/caddyllm/llmproxy/providers"
 	"github.com/caddyllm/llmproxy/transform"
 )
@@ -205,14 +207,30 @@ func TestHowCallsAreSigned(t *testing.T) {
 }
 
 func TestTransports(t *testing.T) {
-	s := mustLoad(t, "openai", `{"api_key":"k"}`).Base()
-	transport, ok := s.Transport().(*reverseproxy.HTTPTransport)
-	if !ok || !transport.Transport.DisableCompression || transport.Transport.MaxIdleConnsPerHost != 512 {
-		t.Errorf("the default transport is %#v", s.Transport())
+	own := func(config string) (*http1.Transport, bool) {
+		t.Helper()
+		transport, ok := mustLoad(t, "openai", `{"api_key":"k"`+config+`}`).Base().Transport().(*http1.Transport)
+		return transport, ok
 	}
-	s = mustLoad(t, "openai", `{"api_key":"k","transport":{"protocol":"http","dial_timeout":"1s"}}`).Base()
-	if transport, ok := s.Transport().(*reverseproxy.HTTPTransport); !ok || transport.DialTimeout != caddy.Duration(1e9) {
-		t.Errorf("the transport is %#v", s.Transport())
+	transport, ok := own("")
+	if !ok || transport.DialTimeout != 5*time.Second || transport.MaxIdlePerHost != 512 || transport.MaxIdle != 1024 || transport.IdleTimeout != 2*time.Minute {
+		t.Errorf("the default transport is %#v", transport)
+	}
+	theirs, ok := transport.Fallback.(*reverseproxy.HTTPTransport)
+	if !ok || !theirs.Transport.DisableCompression || theirs.Transport.MaxIdleConnsPerHost != 512 {
+		t.Errorf("the fallback is %#v", transport.Fallback)
+	}
+	transport, ok = own(`,"transport":{"protocol":"http","dial_timeout":"1s","versions":["1.1"],"keep_alive":{"idle_timeout":"9s","max_idle_conns_per_host":7}}`)
+	if !ok || transport.DialTimeout != time.Second || transport.MaxIdlePerHost != 7 || transport.MaxIdle != 0 || transport.IdleTimeout != 9*time.Second {
+		t.Errorf("the transport is %#v", transport)
+	}
+	for _, options := range []string{
+		`"tls":{"insecure_skip_verify":true}`, `"versions":["1.1","2"]`, `"versions":["h2c"]`, `"compression":true`, `"max_conns_per_host":1`,
+		`"keep_alive":{"enabled":false}`, `"network_proxy":{"from":"none"}`, `"response_header_timeout":"1s"`, `"read_timeout":"1s"`, `"local_address":"127.0.0.1"`,
+	} {
+		if _, ok := own(`,"transport":{"protocol":"http",` + options + `}`); ok {
+			t.Errorf("with %s the transport is not Caddy's", options)
+		}
 	}
 }
 
