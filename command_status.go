@@ -83,7 +83,7 @@ func (s *statusView) show() error {
 }
 
 // clearScreen puts what follows where the last picture was.
-const clearScreen = "\x1b[H\x1b[2J\x1b[3J"
+const clearScreen = "\x1b[H\x1b[2J"
 
 // leastEvery keeps a slip of the pen from being an attack.
 const leastEvery = 100 * time.Millisecond
@@ -222,7 +222,7 @@ func keyTable(h *handlerStatus, now time.Time) *terminal.Table {
 }
 
 func headroomTable(h *handlerStatus, now time.Time) *terminal.Table {
-	t := terminal.NewTable("PROVIDER'S LIMIT", "KEY", "OF", ">LEFT", "?>WHOLE", "?RESETS", "SAID")
+	t := terminal.NewTable("MODEL", ">KEY", "PROVIDER'S LIMIT", ">LEFT", "?>OF", "?RESETS", "SAID")
 	for i := range h.Providers {
 		p := &h.Providers[i]
 		for j := range p.Targets {

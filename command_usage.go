@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddyllm/llmproxy/internal/terminal"
+	"github.com/caddyllm/llmproxy/limits"
 )
 
 // usageScopes are the scopes of limits that --by names.
@@ -78,7 +79,7 @@ func printUsage(cmd *cobra.Command, report []usageReport, now time.Time) error {
 			}
 			seen[same] = true
 			amount := func(n string) string {
-				if u.Kind == "money" {
+				if u.Kind == limits.Money.String() {
 					return terminal.Dollars(n)
 				}
 				return n

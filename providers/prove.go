@@ -3,15 +3,12 @@ package providers
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"errors"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
-	"syscall"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -251,17 +248,18 @@ func standingOf(status int, kind transform.ErrorKind) Standing {
 // whyUnreachable puts an error of the transport into words that hold no address of a
 // proxy with its password.
 func whyUnreachable(ctx context.Context, err error) string {
-	var dns *net.DNSError
-	var certificate *tls.CertificateVerificationError
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return "no answer in time"
-	case errors.As(err, &dns):
-		return "its host is not found"
-	case errors.As(err, &certificate):
-		return "its certificate is not trusted"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "the connection is refused"
+	}
+	text := err.Error() // Caddy's error of a dialer cannot be unwrapped
+	for _, known := range []struct{ part, words string }{
+		{"no such host", "its host is not found"},
+		{"x509: ", "its certificate is not trusted"},
+		{"connection refused", "the connection is refused"},
+	} {
+		if strings.Contains(text, known.part) {
+			return known.words
+		}
 	}
 	return "there is no connection"
 }
