@@ -37,7 +37,7 @@ func (r *checkReport) prove(ctx context.Context, app *App) {
 	for _, h := range app.list() {
 		table := h.current.Load().gateway.Routes
 		for _, u := range table.Upstreams() {
-			models := modelsToAsk(table, u)
+			model := modelToAsk(table, u)
 			for i, print := range u.Base().Fingerprints() {
 				credential := &checkedCredential{Provider: u.Name, Key: i}
 				if print != (providers.Fingerprint{}) {
@@ -52,7 +52,7 @@ func (r *checkReport) prove(ctx context.Context, app *App) {
 				asking.Go(func() {
 					room <- struct{}{}
 					defer func() { <-room }()
-					credential.prove(ctx, u, u.Base().Key(i), models)
+					credential.prove(ctx, u, u.Base().Key(i), model)
 				})
 			}
 		}
@@ -68,18 +68,19 @@ func (r *checkReport) prove(ctx context.Context, app *App) {
 	}
 }
 
-func (c *checkedCredential) prove(ctx context.Context, u *providers.Upstream, key string, models []string) {
+func (c *checkedCredential) prove(ctx context.Context, u *providers.Upstream, key, model string) {
 	ctx, cancel := context.WithTimeout(ctx, proofPatience)
 	defer cancel()
-	proof := u.Prove(ctx, key, models)
+	proof := u.Prove(ctx, key, model)
 	c.Result, c.By, c.LatencyMs, c.Detail = proof.Standing, proof.By, milliseconds(proof.Latency), proof.Detail
 }
 
 // otherModels are words in the names of models that hold no conversations.
 var otherModels = []string{"embed", "rerank", "whisper", "tts", "image", "moderation", "audio", "transcribe", "dall-e"}
 
-// modelsToAsk are those of a provider that the config names, for conversations.
-func modelsToAsk(table *routing.Table, u *providers.Upstream) []string {
+// modelToAsk is the first of a provider that the config names, for conversations; empty
+// if there is none.
+func modelToAsk(table *routing.Table, u *providers.Upstream) string {
 	models := routing.Listed(u)
 	for _, route := range table.Routes() {
 		for i := range route.Targets {
@@ -88,7 +89,10 @@ func modelsToAsk(table *routing.Table, u *providers.Upstream) []string {
 			}
 		}
 	}
-	return slices.DeleteFunc(models, func(name string) bool {
-		return slices.ContainsFunc(otherModels, func(word string) bool { return strings.Contains(strings.ToLower(name), word) })
-	})
+	for _, name := range models {
+		if !slices.ContainsFunc(otherModels, func(word string) bool { return strings.Contains(strings.ToLower(name), word) }) {
+			return name
+		}
+	}
+	return ""
 }

@@ -59,8 +59,8 @@ type Proof struct {
 
 // Prove tries a credential, empty if the provider has none of its own, with what
 // costs least: a list of models where the provider has one that is not for everybody,
-// else a count of tokens, else an answer of one token. models are those to ask for.
-func (u *Upstream) Prove(ctx context.Context, key string, models []string) (proof Proof) {
+// else a count of tokens, else an answer of one token. model is what to ask for, if there is one.
+func (u *Upstream) Prove(ctx context.Context, key, model string) (proof Proof) {
 	defer func() {
 		if r := recover(); r != nil { // which net/http does for requests
 			proof = Proof{Standing: Unreachable, Detail: "its transport cannot be used"}
@@ -71,19 +71,16 @@ func (u *Upstream) Prove(ctx context.Context, key string, models []string) (proo
 	if proof, done := u.proveByList(ctx, key); done {
 		return proof
 	}
-	for _, model := range models {
-		call := Call{Model: model, Client: transform.OpenAIChat}
-		counter, counts := u.Provider.(TokenCounter)
-		if !counts {
-			return u.proveByChat(ctx, key, call)
-		}
-		endpoint, counts := counter.CountTokens(call)
-		if !counts {
-			return u.proveByChat(ctx, key, call)
-		}
-		return u.post(ctx, key, "count", endpoint, call)
+	if model == "" {
+		return Proof{Standing: Unproven, By: "models", Detail: "its list of models is for everybody, and the config names no model to ask for"}
 	}
-	return Proof{Standing: Unproven, By: "models", Detail: "its list of models is for everybody, and the config names no model to ask for"}
+	call := Call{Model: model, Client: transform.OpenAIChat}
+	if counter, ok := u.Provider.(TokenCounter); ok {
+		if endpoint, ok := counter.CountTokens(call); ok {
+			return u.post(ctx, key, "count", endpoint, call)
+		}
+	}
+	return u.post(ctx, key, "chat", u.Chat(call), call)
 }
 
 // proveByList is not done where there is no list, or one for everybody.
@@ -118,10 +115,6 @@ func (u *Upstream) proveByList(ctx context.Context, key string) (proof Proof, do
 	}
 	_, status = ask(false)
 	return proof, status/100 != 2
-}
-
-func (u *Upstream) proveByChat(ctx context.Context, key string, call Call) Proof {
-	return u.post(ctx, key, "chat", u.Chat(call), call)
 }
 
 // post asks for something about a short conversation.

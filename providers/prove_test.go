@@ -74,33 +74,33 @@ func TestCredentialsAreProvenByWhatCostsLeast(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name, kind string
-		models     []string
+		model      string
 		answer     func(*http.Request, bool) int
 		want       providers.Standing
 		by         string
 		calls      string
 	}{
-		{"a list that needs a key", "openai", nil, onlySigned, providers.Accepted, "models", "GET /models, GET /models"},
-		{"Anthropic's", "anthropic", nil, onlySigned, providers.Accepted, "models", "GET /v1/models, GET /v1/models"},
-		{"Gemini's", "gemini", nil, onlySigned, providers.Accepted, "models", "GET /v1beta/models, GET /v1beta/models"},
-		{"Cohere's", "cohere", nil, onlySigned, providers.Accepted, "models", "GET /v1/models, GET /v1/models"},
-		{"Ollama's", "ollama", nil, onlySigned, providers.Accepted, "models", "GET /api/tags, GET /api/tags"},
-		{"Azure's", "azure_openai", nil, onlySigned, providers.Accepted, "models", "GET /openai/v1/models, GET /openai/v1/models"},
-		{"a list for everybody", "groq", []string{"m"}, always(200), providers.Accepted, "chat", "GET /models, GET /models, POST /chat/completions"},
-		{"a list for everybody and no model", "groq", nil, always(200), providers.Unproven, "models", "GET /models, GET /models"},
-		{"no list", "perplexity", []string{"m"}, onlyPosts(200), providers.Accepted, "chat", "GET /models, POST /chat/completions"},
-		{"no list, tokens to count", "anthropic", []string{"m"}, onlyPosts(200), providers.Accepted, "count", "GET /v1/models, POST /v1/messages/count_tokens"},
-		{"a key that is unknown", "openai", nil, always(401), providers.Refused, "models", "GET /models"},
-		{"a key without rights", "openai", nil, always(403), providers.Refused, "models", "GET /models"},
-		{"a key that is used up for now", "openai", nil, always(429), providers.Throttled, "models", "GET /models"},
-		{"an account without money", "groq", []string{"m"}, onlyPosts(402), providers.Penniless, "chat", "GET /models, POST /chat/completions"},
-		{"a provider in trouble", "openai", nil, always(500), providers.Failing, "models", "GET /models"},
-		{"a model that is unknown", "groq", []string{"m"}, onlyPosts(404), providers.Failing, "chat", "GET /models, POST /chat/completions"},
-		{"a request that it does not like", "groq", []string{"m"}, onlyPosts(400), providers.Unproven, "chat", "GET /models, POST /chat/completions"},
+		{"a list that needs a key", "openai", "", onlySigned, providers.Accepted, "models", "GET /models, GET /models"},
+		{"Anthropic's", "anthropic", "", onlySigned, providers.Accepted, "models", "GET /v1/models, GET /v1/models"},
+		{"Gemini's", "gemini", "", onlySigned, providers.Accepted, "models", "GET /v1beta/models, GET /v1beta/models"},
+		{"Cohere's", "cohere", "", onlySigned, providers.Accepted, "models", "GET /v1/models, GET /v1/models"},
+		{"Ollama's", "ollama", "", onlySigned, providers.Accepted, "models", "GET /api/tags, GET /api/tags"},
+		{"Azure's", "azure_openai", "", onlySigned, providers.Accepted, "models", "GET /openai/v1/models, GET /openai/v1/models"},
+		{"a list for everybody", "groq", "m", always(200), providers.Accepted, "chat", "GET /models, GET /models, POST /chat/completions"},
+		{"a list for everybody and no model", "groq", "", always(200), providers.Unproven, "models", "GET /models, GET /models"},
+		{"no list", "perplexity", "m", onlyPosts(200), providers.Accepted, "chat", "GET /models, POST /chat/completions"},
+		{"no list, tokens to count", "anthropic", "m", onlyPosts(200), providers.Accepted, "count", "GET /v1/models, POST /v1/messages/count_tokens"},
+		{"a key that is unknown", "openai", "", always(401), providers.Refused, "models", "GET /models"},
+		{"a key without rights", "openai", "", always(403), providers.Refused, "models", "GET /models"},
+		{"a key that is used up for now", "openai", "", always(429), providers.Throttled, "models", "GET /models"},
+		{"an account without money", "groq", "m", onlyPosts(402), providers.Penniless, "chat", "GET /models, POST /chat/completions"},
+		{"a provider in trouble", "openai", "", always(500), providers.Failing, "models", "GET /models"},
+		{"a model that is unknown", "groq", "m", onlyPosts(404), providers.Failing, "chat", "GET /models, POST /chat/completions"},
+		{"a request that it does not like", "groq", "m", onlyPosts(400), providers.Unproven, "chat", "GET /models, POST /chat/completions"},
 	} {
 		var a asked
 		u := upstream(t, test.kind, a.serve(t, test.answer))
-		proof := u.Prove(t.Context(), u.Base().Key(0), test.models)
+		proof := u.Prove(t.Context(), u.Base().Key(0), test.model)
 		if got := strings.Join(a.calls, ", "); proof.Standing != test.want || proof.By != test.by || got != test.calls {
 			t.Errorf("%s: %+v after %s", test.name, proof, got)
 		}
@@ -112,7 +112,7 @@ func TestCredentialsAreProvenByWhatCostsLeast(t *testing.T) {
 
 func TestTheMockProviderNeedsNoProof(t *testing.T) {
 	u := upstream(t, "mock", "")
-	if proof := u.Prove(t.Context(), "", []string{"echo"}); proof.Standing != providers.Accepted || proof.By != "chat" {
+	if proof := u.Prove(t.Context(), "", "echo"); proof.Standing != providers.Accepted || proof.By != "chat" {
 		t.Errorf("%+v", proof)
 	}
 }
@@ -121,12 +121,12 @@ func TestWhoDoesNotAnswerIsUnreachable(t *testing.T) {
 	server := httptest.NewServer(nil)
 	u := upstream(t, "openai", server.URL)
 	server.Close()
-	if proof := u.Prove(t.Context(), "k", nil); proof.Standing != providers.Unreachable || proof.Detail != "the connection is refused" {
+	if proof := u.Prove(t.Context(), "k", ""); proof.Standing != providers.Unreachable || proof.Detail != "the connection is refused" {
 		t.Errorf("%+v", proof)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if proof := u.Prove(ctx, "k", nil); proof.Standing != providers.Unreachable || proof.Detail != "no answer in time" {
+	if proof := u.Prove(ctx, "k", ""); proof.Standing != providers.Unreachable || proof.Detail != "no answer in time" {
 		t.Errorf("%+v", proof)
 	}
 }

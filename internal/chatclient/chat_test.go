@@ -235,7 +235,9 @@ func TestOneAnswerIsNothingButText(t *testing.T) {
 			w.WriteHeader(401)
 			_, _ = io.WriteString(w, `{"error":{"message":"write a key"}}`)
 		}, "", "write a key"},
-		{"elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere.example/", 308) }, "", "leads to https://elsewhere.example/"},
+		{"elsewhere", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://elsewhere.example/", http.StatusPermanentRedirect)
+		}, "", "leads to https://elsewhere.example/"},
 		{"no gateway", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "", "HTTP 404"},
 	} {
 		out, err := once(t, test.handler)
