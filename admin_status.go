@@ -1,13 +1,10 @@
 package llmproxy
 
 import (
-	"encoding/json"
-	"net/http"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddyllm/llmproxy/providers"
+	"github.com/caddyllm/llmproxy/providers/ratelimit"
 	"github.com/caddyllm/llmproxy/routing"
 )
 
@@ -52,6 +49,30 @@ type targetStatus struct {
 	TTFTMs    float64 `json:"ttft_ms,omitempty"`
 	// LimitedKeys are those that the provider wants left alone for this model.
 	LimitedKeys []keyStatus `json:"limited_keys,omitempty"`
+	// Headroom is what the provider said last of the limits of its keys.
+	Headroom []headroomStatus `json:"headroom,omitempty"`
+	// LastError is the latest error, whatever came after it.
+	LastError *lastError `json:"last_error,omitempty"`
+}
+
+// headroomStatus is what is left of one of the provider's own limits.
+type headroomStatus struct {
+	// Key is the key's place in the config, from 0.
+	Key int `json:"key"`
+	// Limit is requests, tokens, input_tokens or output_tokens.
+	Limit     string `json:"limit"`
+	Remaining int64  `json:"remaining"`
+	// Max is the whole, and ResetsAt when that is there again, if the provider said so.
+	Max      int64      `json:"max,omitempty"`
+	ResetsAt *time.Time `json:"resets_at,omitempty"`
+	// At is when the provider said it.
+	At time.Time `json:"at"`
+}
+
+// lastError is an error that a target gave: a word for it, and when.
+type lastError struct {
+	Class string    `json:"class"`
+	At    time.Time `json:"at"`
 }
 
 func providerStatusOf(u *providers.Upstream, health *routing.Health, now time.Time) providerStatus {
@@ -72,10 +93,36 @@ func providerStatusOf(u *providers.Upstream, health *routing.Health, now time.Ti
 		for _, key := range m.Limited {
 			target.LimitedKeys = append(target.LimitedKeys, keyStatus{index[key.Fingerprint], key.Fingerprint, availabilityOf(key.Availability)})
 		}
+		for i := range m.Headroom {
+			target.Headroom = appendHeadroom(target.Headroom, &m.Headroom[i])
+		}
+		if m.Failed.Class != "" {
+			target.LastError = &lastError{m.Failed.Class, m.Failed.At.UTC()}
+		}
 		status.InFlight += m.InFlight
 		status.Targets = append(status.Targets, target)
 	}
 	return status
+}
+
+func appendHeadroom(list []headroomStatus, said *routing.KeyHeadroom) []headroomStatus {
+	for _, limit := range [...]struct {
+		name string
+		ratelimit.Budget
+	}{
+		{"requests", said.Requests}, {"tokens", said.Tokens}, {"input_tokens", said.Input}, {"output_tokens", said.Output},
+	} {
+		if !limit.Known {
+			continue
+		}
+		one := headroomStatus{Key: said.Index, Limit: limit.name, Remaining: limit.Remaining, Max: limit.Limit, At: said.At.UTC()}
+		if !limit.Reset.IsZero() {
+			at := limit.Reset.UTC()
+			one.ResetsAt = &at
+		}
+		list = append(list, one)
+	}
+	return list
 }
 
 // milliseconds are exact to the microsecond.
@@ -91,69 +138,4 @@ func availabilityOf(a routing.Availability) availabilityStatus {
 		status.Until = &until
 	}
 	return status
-}
-
-// handlerModels is what GET /llm_proxy/models answers, for each handler.
-type handlerModels struct {
-	Server string        `json:"server"`
-	Models []modelStatus `json:"models"`
-}
-
-// modelStatus is one alias or glob. Those of one name come in the order in which
-// they are tried.
-type modelStatus struct {
-	Name string `json:"name"`
-	// Match tells that it is for some requests only.
-	Match    bool          `json:"match,omitempty"`
-	Policy   string        `json:"policy"`
-	Fallback []string      `json:"fallback,omitempty"`
-	Targets  []modelTarget `json:"targets"`
-}
-
-// modelTarget is a target of a model.
-type modelTarget struct {
-	Target   string `json:"target"`
-	Weight   int    `json:"weight"`
-	Priority int    `json:"priority,omitempty"`
-	// State is left out where a * stands for many models.
-	*availabilityStatus
-}
-
-// models lists the models with their targets.
-func (*adminAPI) models(w http.ResponseWriter, r *http.Request) error {
-	if err := onlyMethod(r, http.MethodGet); err != nil {
-		return err
-	}
-	report := []handlerModels{}
-	if app := active(); app != nil {
-		for _, h := range app.list() {
-			if g := h.acquire(); g != nil {
-				report = append(report, handlerModels{h.serverName(), modelsOf(g.gateway.Routes, time.Now())})
-				g.release()
-			}
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(report)
-}
-
-func modelsOf(table *routing.Table, now time.Time) []modelStatus {
-	list := []modelStatus{}
-	for _, route := range table.Routes() {
-		status := modelStatus{Name: route.Name, Match: route.Match != nil, Fallback: route.Fallback}
-		if policy, ok := route.Policy.(caddy.Module); ok {
-			status.Policy = policy.CaddyModule().ID.Name()
-		}
-		for i := range route.Targets {
-			target := &route.Targets[i]
-			entry := modelTarget{Target: target.Upstream.Name + "/" + target.Model, Weight: target.Weight, Priority: target.Priority}
-			if target.State != nil {
-				found := availabilityOf(target.State.Available(target.Upstream.Base().Fingerprints(), now))
-				entry.availabilityStatus = &found
-			}
-			status.Targets = append(status.Targets, entry)
-		}
-		list = append(list, status)
-	}
-	return list
 }

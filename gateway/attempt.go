@@ -72,12 +72,12 @@ func (t *tries) attempt() (failed *failure) {
 	switch {
 	case failed != nil:
 		a.report.Outcome, a.report.Wait = failed.outcome(), failed.err.RetryAfter
-		a.report.Key = a.fingerprint
+		a.report.Key, a.report.Error = a.fingerprint, failed.class()
 		a.blameKey(failed, a.fingerprint)
 	case a.record.Ending == usage.Complete && a.sent(): // and not answered by ourselves
 		a.report.Outcome = routing.Succeeded
 	case a.record.Ending == usage.Broken:
-		a.report.Outcome = routing.Failed
+		a.report.Outcome, a.report.Error = routing.Failed, a.record.Error
 	}
 	return failed
 }

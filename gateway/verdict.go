@@ -92,6 +92,22 @@ func (f *failure) outcome() routing.Outcome {
 	return routing.Failed
 }
 
+// class is a word for the error if it is the target's, so that operators know what
+// to look for; empty for those that are the client's to mend.
+func (f *failure) class() string {
+	if f.verdict == skipped {
+		return ""
+	}
+	switch f.kind {
+	case transform.ErrAuthentication, transform.ErrPermission, transform.ErrQuota, transform.ErrNotFound:
+		return f.kind.String() // clients are told less of our credentials
+	}
+	if f.final() {
+		return ""
+	}
+	return f.err.Class()
+}
+
 // sendFailure judges an error of the transport: what was not sent can be sent
 // elsewhere, what may have arrived is ambiguous.
 func (a *attempt) sendFailure(ctx context.Context, err error) *failure {

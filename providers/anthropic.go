@@ -63,6 +63,9 @@ func (p *Anthropic) CountTokens(call Call) (Endpoint, bool) {
 	return e, true
 }
 
+// ModelsURL is {base_url}/v1/models.
+func (p *Anthropic) ModelsURL() *url.URL { return p.Join("/v1/models") }
+
 // Authorize sends the key in the header that every API version accepts.
 func (p *Anthropic) Authorize(header http.Header, key string) {
 	header["X-Api-Key"] = []string{key}
@@ -76,5 +79,6 @@ var (
 	_ Provider          = (*Anthropic)(nil)
 	_ TokenCounter      = (*Anthropic)(nil)
 	_ Discoverable      = (*Anthropic)(nil)
+	_ Inventory         = (*Anthropic)(nil)
 	_ caddy.Provisioner = (*Anthropic)(nil)
 )

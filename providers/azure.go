@@ -195,6 +195,9 @@ func (p *AzureOpenAI) Forward(call Call, path string) Endpoint {
 	return e
 }
 
+// ModelsURL is the list of what the resource could deploy.
+func (p *AzureOpenAI) ModelsURL() *url.URL { return p.address("/models") }
+
 // Authorize sends the key in Azure's own header.
 func (p *AzureOpenAI) Authorize(header http.Header, key string) {
 	header["Api-Key"] = []string{key}
@@ -262,6 +265,7 @@ var (
 	_ Provider              = (*AzureOpenAI)(nil)
 	_ Embedder              = (*AzureOpenAI)(nil)
 	_ Forwarder             = (*AzureOpenAI)(nil)
+	_ Inventory             = (*AzureOpenAI)(nil)
 	_ Signer                = (*AzureOpenAI)(nil)
 	_ Discoverable          = (*AzureOpenAI)(nil)
 	_ caddy.Provisioner     = (*AzureOpenAI)(nil)

@@ -52,6 +52,9 @@ func (p *Cohere) Forward(_ Call, path string) Endpoint {
 	return Endpoint{URL: p.rerank, Codec: cohere.Codec{}}
 }
 
+// ModelsURL is {base_url}/v1/models.
+func (p *Cohere) ModelsURL() *url.URL { return p.Join("/v1/models") }
+
 // Authorize sends the key as a bearer token.
 func (*Cohere) Authorize(header http.Header, key string) {
 	header["Authorization"] = []string{"Bearer " + key}
@@ -67,5 +70,6 @@ var (
 	_ Embedder          = (*Cohere)(nil)
 	_ Forwarder         = (*Cohere)(nil)
 	_ Discoverable      = (*Cohere)(nil)
+	_ Inventory         = (*Cohere)(nil)
 	_ caddy.Provisioner = (*Cohere)(nil)
 )

@@ -66,6 +66,9 @@ func (p *Gemini) method(model, method string) *url.URL {
 	return p.Join("/v1beta/models/" + model + ":" + method)
 }
 
+// ModelsURL is {base_url}/v1beta/models.
+func (p *Gemini) ModelsURL() *url.URL { return p.Join("/v1beta/models") }
+
 // Authorize sends the key as a header: a query would end in logs.
 func (p *Gemini) Authorize(header http.Header, key string) {
 	header["X-Goog-Api-Key"] = []string{key}
@@ -80,5 +83,6 @@ var (
 	_ Embedder          = (*Gemini)(nil)
 	_ TokenCounter      = (*Gemini)(nil)
 	_ Discoverable      = (*Gemini)(nil)
+	_ Inventory         = (*Gemini)(nil)
 	_ caddy.Provisioner = (*Gemini)(nil)
 )

@@ -164,22 +164,7 @@ func (u *Upstream) healthRequest(ctx context.Context, key string) (*http.Request
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, settings.Health.method(), settings.base.ResolveReference(uri).String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	request.Header["User-Agent"] = []string{"caddy-llm-proxy"}
-	signer, signs := u.Provider.(Signer)
-	if !signs && key != "" {
-		u.Authorize(request.Header, key)
-	}
-	for name, values := range settings.FixedHeader() {
-		request.Header[name] = values
-	}
-	if signs {
-		return request, signer.Sign(request, nil, key)
-	}
-	return request, nil
+	return u.bareRequest(ctx, settings.Health.method(), settings.base.ResolveReference(uri), key, true)
 }
 
 // readHealth reads health { … }.

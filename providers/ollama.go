@@ -52,6 +52,9 @@ func (p *Ollama) Chat(call Call) Endpoint {
 // Embeddings is POST {base_url}/api/embed.
 func (p *Ollama) Embeddings(Call) Endpoint { return Endpoint{URL: p.embed, Codec: ollama.Codec{}} }
 
+// ModelsURL is {base_url}/api/tags.
+func (p *Ollama) ModelsURL() *url.URL { return p.Join("/api/tags") }
+
 // Authorize sends the key as a bearer token, as Ollama's cloud wants it.
 func (*Ollama) Authorize(header http.Header, key string) {
 	header["Authorization"] = []string{"Bearer " + key}
@@ -69,5 +72,6 @@ var (
 	_ Embedder          = (*Ollama)(nil)
 	_ Keyless           = (*Ollama)(nil)
 	_ Discoverable      = (*Ollama)(nil)
+	_ Inventory         = (*Ollama)(nil)
 	_ caddy.Provisioner = (*Ollama)(nil)
 )

@@ -100,6 +100,9 @@ func (p *OpenAICompatible) Forward(_ Call, path string) Endpoint {
 	return Endpoint{URL: p.Join(path), Codec: openai.Codec{}, Forward: openAIForward}
 }
 
+// ModelsURL is {base_url}/models.
+func (p *OpenAICompatible) ModelsURL() *url.URL { return p.Join("/models") }
+
 // Authorize sends the key as a bearer token.
 func (p *OpenAICompatible) Authorize(header http.Header, key string) {
 	header["Authorization"] = []string{"Bearer " + key}
@@ -131,6 +134,7 @@ var (
 	_ Embedder              = (*OpenAICompatible)(nil)
 	_ Forwarder             = (*OpenAICompatible)(nil)
 	_ TokenCounter          = (*OpenAICompatible)(nil)
+	_ Inventory             = (*OpenAICompatible)(nil)
 	_ Keyless               = (*OpenAICompatible)(nil)
 	_ Discoverable          = (*OpenAICompatible)(nil)
 	_ caddy.Provisioner     = (*OpenAICompatible)(nil)

@@ -43,6 +43,18 @@ type ModelSnapshot struct {
 	Answer, Stream time.Duration
 	// Limited are the keys that the provider wants left alone for this model.
 	Limited []KeySnapshot
+	// Headroom is what the provider said last of the limits of keys, of those of
+	// which it said something.
+	Headroom []KeyHeadroom
+	// Failed is the latest error.
+	Failed LastError
+}
+
+// KeyHeadroom is what a provider said last of the limits of one key.
+type KeyHeadroom struct {
+	// Index is the key's place in the config.
+	Index int
+	ratelimit.Headroom
 }
 
 // Snapshot looks without changing anything. keys are those of the provider's config.
@@ -83,10 +95,17 @@ func (s *State) snapshot(name string, keys []providers.Fingerprint, now time.Tim
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m.Breaker = s.circuit.position(now)
-	m.Answer, m.Stream = s.latency[0].known(now), s.latency[1].known(now)
-	for _, key := range keys {
-		if known := s.keys[key]; known != nil && known.wait.Until.After(now) {
+	m.Answer, m.Stream, m.Failed = s.latency[0].known(now), s.latency[1].known(now), s.failed
+	for i, key := range keys {
+		known := s.keys[key]
+		if known == nil {
+			continue
+		}
+		if known.wait.Until.After(now) {
 			m.Limited = append(m.Limited, snapshotOf(key, known.wait))
+		}
+		if known.headroom.Known() {
+			m.Headroom = append(m.Headroom, KeyHeadroom{i, known.headroom})
 		}
 	}
 	return m

@@ -21,6 +21,8 @@ type State struct {
 	keys map[providers.Fingerprint]*keyState
 	// latency is to the first content of streams and to the end of other answers.
 	latency [2]movingLatency
+	// failed is the latest error.
+	failed LastError
 }
 
 // Begin takes part in the target's load. It is false if the target is not
@@ -39,6 +41,13 @@ func (s *State) Begin(forced bool, now time.Time) (probe, ok bool) {
 	return probe, true
 }
 
+// LastError is the latest error that a target gave. What came after it may have gone well.
+type LastError struct {
+	// Class is a word for it, such as rate_limit_exceeded; empty: there was none.
+	Class string
+	At    time.Time
+}
+
 // Report is what an attempt showed.
 type Report struct {
 	Outcome Outcome
@@ -55,6 +64,8 @@ type Report struct {
 	Wait time.Duration
 	// Key is whose wait that is, for a rate limit: other keys have their own.
 	Key providers.Fingerprint
+	// Error is the class of the target's error; empty: it gave none.
+	Error string
 }
 
 // maxWait bounds how long a provider's word for when to come back is taken for
@@ -76,6 +87,9 @@ func (s *State) End(b *Breaker, r Report, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.report(b, &r, now)
+	if r.Error != "" {
+		s.failed = LastError{r.Error, now}
+	}
 	if r.Wait <= 0 {
 		return
 	}

@@ -337,17 +337,23 @@ func (t *Table) Models() []string {
 	}
 	slices.Sort(names)
 	for _, u := range t.upstreams {
-		listed := []string(u.Base().Models)
-		if lister, ok := u.Provider.(providers.ModelLister); ok {
-			listed = append(slices.Clone(listed), lister.ListModels()...)
-		}
-		for _, model := range listed {
-			if name := u.Name + "/" + model; !glob.IsPattern(model) && !slices.Contains(names, name) {
+		for _, model := range Listed(u) {
+			if name := u.Name + "/" + model; !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
 	}
 	return names
+}
+
+// Listed are the models that a provider is known to serve: those that its config
+// names, and those that it lists by itself.
+func Listed(u *providers.Upstream) []string {
+	listed := slices.Clone([]string(u.Base().Models))
+	if lister, ok := u.Provider.(providers.ModelLister); ok {
+		listed = append(listed, lister.ListModels()...)
+	}
+	return slices.DeleteFunc(listed, glob.IsPattern)
 }
 
 // Upstreams lists the providers in config order.
