@@ -48,9 +48,10 @@ func TestATranslatedEventCostsAFewPassedOnOnes(t *testing.T) {
 	})
 }
 
-// A whole request and a whole answer may allocate what their parts take, which is
-// told by how they grow with the conversation.
-func TestTranslatedMessagesAllocateLittle(t *testing.T) {
+// What a request allocates is bounded, for each message that is added to it. Chat
+// Completions, which most clients speak, has the least.
+func TestTranslatedRequestsAllocateLittle(t *testing.T) {
+	most := map[string]float64{"openai": 6, "responses": 16, "anthropic": 14, "gemini": 21}
 	eachPair(t, func(t *testing.T, c *client, p *provider) {
 		cost := func(messages int) float64 {
 			body := c.ask(conversation(messages))
@@ -66,6 +67,28 @@ func TestTranslatedMessagesAllocateLittle(t *testing.T) {
 				}
 			})
 		}
-		t.Logf("%.1f per message, %.0f of eleven", (cost(111)-cost(11))/100, cost(11))
+		few, many := cost(11), cost(111)
+		if each := (many - few) / 100; each > most[c.name] {
+			t.Errorf("%.1f allocations per message", each)
+		}
+		if few > 40+20*most[c.name] {
+			t.Errorf("%.0f allocations for eleven messages and two tools", few)
+		}
+	})
+}
+
+func TestTranslatedAnswersAllocateLittle(t *testing.T) {
+	eachPair(t, func(t *testing.T, c *client, p *provider) {
+		r, body := asked(t, c), []byte(p.answer)
+		var out []byte
+		if n := testing.AllocsPerRun(10, func() {
+			a, err := p.codec.DecodeResponse(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = c.codec.AppendResponse(out[:0], a, r)
+		}); n > 45 {
+			t.Errorf("%v allocations", n)
+		}
 	})
 }
