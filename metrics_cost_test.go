@@ -1,11 +1,13 @@
 package llmproxy
 
 import (
+	"io"
 	"net/http"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddyllm/llmproxy/usage"
 )
@@ -31,6 +33,18 @@ func TestCountingACallAllocatesLittle(t *testing.T) {
 
 func BenchmarkCountCall(b *testing.B) {
 	o, r, record := &observer{log: zap.NewNop()}, new(http.Request), usualRecord()
+	b.ReportAllocs()
+	for b.Loop() {
+		o.Started()
+		o.Settled(r, record)
+	}
+}
+
+// BenchmarkWriteRecord counts a call and writes its record, to nowhere.
+func BenchmarkWriteRecord(b *testing.B) {
+	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
+	o := &observer{log: zap.New(zapcore.NewCore(encoder, zapcore.AddSync(io.Discard), zap.InfoLevel))}
+	r, record := new(http.Request), usualRecord()
 	b.ReportAllocs()
 	for b.Loop() {
 		o.Started()

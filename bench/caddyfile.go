@@ -36,7 +36,7 @@ http://%[2]s {
 // Every call has its key checked, is counted against three limits of the key, one
 // of them in money, and leaves a record, which is written and thrown away.
 const oursCaddyfile = `{
-	admin %[5]s
+	admin %[4]s
 	persist_config off
 	auto_https off
 	log default {
@@ -45,8 +45,8 @@ const oursCaddyfile = `{
 		}
 	}
 	llm_proxy {
-		prices %[4]s/prices.yaml
-%[6]s		auth {
+		prices %[3]s/prices.yaml
+%[5]s		auth {
 			group load {
 				limits {
 					per_key {
@@ -56,14 +56,16 @@ const oursCaddyfile = `{
 					}
 				}
 			}
-			keys_file %[4]s/keys.yaml
+			keys_file %[3]s/keys.yaml
 		}
 	}
 }
 http://%[2]s {
 	llm_proxy
 }
-http://%[3]s {
+`
+
+const cachedSite = `http://%s {
 	llm_proxy {
 		cache memory
 	}
@@ -77,7 +79,8 @@ var shapes = []string{"", "-c100", "-c200-d10ms", "-c100-d10ms-ts", "-c1-d10m", 
 // chunks and its delay, if the latter matters.
 func aliasOf(vendor, shape string) string { return vendor + shape + "." }
 
-// write writes the configuration and what belongs to it, and returns its path.
+// write writes the configuration and what belongs to it, and returns its path. A
+// second site keeps answers, if an address is given for it.
 func (s setup) write(dir, provider, ours, cached string) (string, error) {
 	var b, keys, prices strings.Builder
 	prices.WriteString("prices:\n")
@@ -110,10 +113,14 @@ func (s setup) write(dir, provider, ours, cached string) (string, error) {
 	if admin == "" {
 		admin = "off"
 	}
+	config := fmt.Sprintf(oursCaddyfile, provider, ours, dir, admin, b.String())
+	if cached != "" {
+		config += fmt.Sprintf(cachedSite, cached)
+	}
 	for name, text := range map[string]string{
 		"keys.yaml":   keys.String(),
 		"prices.yaml": prices.String(),
-		"Caddyfile":   fmt.Sprintf(oursCaddyfile, provider, ours, cached, dir, admin, b.String()),
+		"Caddyfile":   config,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return "", err

@@ -60,7 +60,9 @@ func (s *stack) startOurs(size setup) (err error) {
 		s.ours.stop()
 	}
 	addr := freeAddr()
-	s.cached = freeAddr()
+	if s.cached = freeAddr(); size.admin != "" {
+		s.cached = "" // one site, for a look at the configuration alone
+	}
 	path, err := size.write(s.dir, s.provider.addr, addr, s.cached)
 	if err != nil {
 		return err
