@@ -8,6 +8,7 @@
 //	go run ./bench -quick                     for a first look
 //	go run ./bench -scaling                   what changes with size
 //	go run ./bench -soak 10m                  whether memory grows
+//	go run ./bench -profile /tmp/profiles     where the time goes, for go tool pprof
 //
 // With llm_proxy each call has a key checked and a model routed, is counted against
 // limits of requests, tokens and money, and its record is written. The provider is a
@@ -35,6 +36,7 @@ type options struct {
 	soak     time.Duration
 	binary   string
 	out      string
+	profile  string
 }
 
 func main() {
@@ -48,6 +50,7 @@ func main() {
 	flag.DurationVar(&o.soak, "soak", 0, "keep up a mixed load so long, and look at the memory")
 	flag.StringVar(&o.binary, "binary", "", "a Caddy with llm_proxy; built from this checkout if empty")
 	flag.StringVar(&o.out, "out", "", "where to write the tables; bench/results.md after a full run, if empty")
+	flag.StringVar(&o.profile, "profile", "", "a directory for CPU profiles of llm_proxy, one for each load, instead of the tables")
 	flag.Parse()
 	if o.quick {
 		o.rounds, o.duration = min(o.rounds, 3), min(o.duration, 400*time.Millisecond)
@@ -71,6 +74,8 @@ func (o *options) run() error {
 		err = soak(r, st, o.soak)
 	case o.scaling:
 		err = o.scale(r, st)
+	case o.profile != "":
+		return o.profileAll(st)
 	default:
 		err = o.compareAll(r, st)
 	}

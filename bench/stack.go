@@ -60,7 +60,7 @@ func (s *stack) startOurs(size setup) (err error) {
 		s.ours.stop()
 	}
 	addr := freeAddr()
-	if s.cached = freeAddr(); size.admin != "" {
+	if s.cached = freeAddr(); size.models > plain.models {
 		s.cached = "" // one site, for a look at the configuration alone
 	}
 	path, err := size.write(s.dir, s.provider.addr, addr, s.cached)

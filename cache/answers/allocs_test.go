@@ -10,7 +10,6 @@ import (
 )
 
 // The race detector makes pools forget things at random: hence the build tag.
-
 func TestAKeyDoesNotAllocate(t *testing.T) {
 	for _, size := range []int{1 << 10, 64 << 10} {
 		q := Question{Scope: "key a", Format: transform.OpenAIChat, Operation: "chat", Model: "gpt-5-mini", Body: conversation(size)}
