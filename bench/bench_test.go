@@ -10,13 +10,15 @@ import (
 // started tells that the stack is there to be stopped.
 var started atomic.Bool
 
-var shared = sync.OnceValues(func() (*stack, error) { return startStack("") })
+var shared = sync.OnceValues(func() (*stack, error) { return startStack("", plain) })
 
 func TestMain(m *testing.M) {
+	beProvider()
 	code := m.Run()
 	if started.Load() {
-		s, _ := shared()
-		s.stop()
+		if s, err := shared(); err == nil {
+			s.stop()
+		}
 	}
 	os.Exit(code)
 }
@@ -26,24 +28,32 @@ func TestMain(m *testing.M) {
 // comparison that the machine's mood does not spoil, use the command.
 func BenchmarkCall(b *testing.B) {
 	for _, s := range scenarios {
-		b.Run(s.name+"/reverse_proxy", func(b *testing.B) { call(b, s, func(p *process) string { return p.bare }) })
-		b.Run(s.name+"/llm_proxy", func(b *testing.B) { call(b, s, func(p *process) string { return p.ours }) })
+		if s.delay > 0 { // whose time says nothing
+			continue
+		}
+		b.Run(s.name+"/reverse_proxy", func(b *testing.B) {
+			call(b, s.forBare(), func(st *stack) (*process, string) { return st.bare, st.bare.addr })
+		})
+		b.Run(s.name+"/llm_proxy", func(b *testing.B) {
+			call(b, s, func(st *stack) (*process, string) { return st.ours, st.address(s) })
+		})
 	}
 }
 
-func call(b *testing.B, s scenario, addr func(*process) string) {
+func call(b *testing.B, s scenario, of func(*stack) (*process, string)) {
 	started.Store(true)
-	stack, err := shared()
+	st, err := shared()
 	if err != nil {
 		b.Fatal(err)
 	}
-	caddy := stack.caddy
+	caddy, addr := of(st)
 	before, err := caddy.cpu()
 	if err != nil {
 		b.Skip(err)
 	}
+	l := &load{scenario: s, addr: addr, more: func(begun int) bool { return begun < b.N }}
 	b.ResetTimer()
-	if _, err := load(s, addr(caddy), func(begun int) bool { return begun < b.N }); err != nil {
+	if err := l.run(); err != nil {
 		b.Fatal(err)
 	}
 	b.StopTimer()

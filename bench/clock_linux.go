@@ -14,3 +14,12 @@ func (p *process) cpu() (time.Duration, error) {
 	err := unix.ClockGettime(int32(^p.cmd.Process.Pid<<3|schedulerClock), &t) //nolint:gosec // as the kernel has it
 	return time.Duration(t.Nano()), err
 }
+
+// sleepUntil sleeps more exactly than [time.Sleep], which wakes many sleepers in the
+// same millisecond.
+func sleepUntil(at time.Time) {
+	if wait := time.Until(at); wait > 0 {
+		t := unix.NsecToTimespec(wait.Nanoseconds())
+		_ = unix.Nanosleep(&t, nil)
+	}
+}

@@ -10,3 +10,5 @@ import (
 func (p *process) cpu() (time.Duration, error) {
 	return 0, errors.New("the CPU time of another process can be read on Linux only")
 }
+
+func sleepUntil(at time.Time) { time.Sleep(time.Until(at)) }

@@ -1,142 +1,160 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// provider is a cheap stand-in for OpenAI's chat completions.
-type provider struct {
-	*http.Server
-	Addr string
+// load keeps the connections of a scenario busy.
+type load struct {
+	scenario
+	addr string
+	// more is asked before each call, with the number of those begun.
+	more func(begun int) bool
+
+	begun, calls, events atomic.Int64
+
+	mu      sync.Mutex
+	clients []*client
+	stopped bool
 }
 
-const chunkCount = 100
-
-var (
-	answer = []byte(`{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"bench-upstream","choices":[{"index":0,"message":{"role":"assistant","content":"` +
-		strings.Repeat("All work and no play. ", 30) + `","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":256,"completion_tokens":160,"total_tokens":416}}`)
-	chunk     = []byte(`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"bench-upstream","choices":[{"index":0,"delta":{"content":" word and"},"logprobs":null,"finish_reason":null}]}` + "\n\n")
-	lastChunk = []byte(`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"bench-upstream","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}` + "\n\n")
-	usageLast = []byte(`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"bench-upstream","choices":[],"usage":{"prompt_tokens":256,"completion_tokens":100,"total_tokens":356}}` + "\n\n")
-	done      = []byte("data: [DONE]\n\n")
-)
-
-func startProvider() (*provider, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	p := &provider{Server: &http.Server{Handler: http.HandlerFunc(answerChat), ReadHeaderTimeout: time.Minute}, Addr: listener.Addr().String()}
-	go func() { _ = p.Serve(listener) }() // ends with Close
-	return p, nil
-}
-
-func answerChat(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return
-	}
-	if !bytes.Contains(body, []byte(`"stream":true`)) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
-		_, _ = w.Write(answer)
-		return
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	control := http.NewResponseController(w)
-	for i := range chunkCount {
-		_, _ = w.Write(chunk)
-		if i%10 == 9 { // events come in small bursts, as they do from a busy provider
-			_ = control.Flush()
-		}
-	}
-	_, _ = w.Write(lastChunk)
-	if bytes.Contains(body, []byte(`"include_usage":true`)) {
-		_, _ = w.Write(usageLast)
-	}
-	_, _ = w.Write(done)
-}
-
-// requestBody is a conversation of about so many bytes.
-func requestBody(s scenario) []byte {
-	var b bytes.Buffer
-	b.WriteString(`{"model":"bench","messages":[{"role":"system","content":"Be brief."}`)
-	for i := 0; b.Len() < s.bytes-200; i++ {
-		role := [...]string{"user", "assistant"}[i%2]
-		fmt.Fprintf(&b, `,{"role":%q,"content":"%s"}`, role, strings.Repeat("Tell me about the sea. ", min(20, 1+(s.bytes-b.Len())/40)))
-	}
-	fmt.Fprintf(&b, `,{"role":"user","content":"Go on."}],"temperature":0.7,"stream":%t`, s.stream)
-	if s.stream {
-		// Asked for on both sides, so that both carry the same bytes.
-		b.WriteString(`,"stream_options":{"include_usage":true}`)
-	}
-	b.WriteString("}")
-	return b.Bytes()
-}
-
-// load keeps s.conns connections busy as long as more says so, and counts the
-// calls. more is asked before each call, with the number of those begun.
-func load(s scenario, addr string, more func(begun int) bool) (int, error) {
-	body := requestBody(s)
-	head := fmt.Sprintf("POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nAccept: application/json\r\n"+
-		"Authorization: Bearer %s\r\nUser-Agent: bench\r\nContent-Length: %d\r\n\r\n", addr, clientKey, len(body))
-	request := append([]byte(head), body...)
-	var begun, calls atomic.Int64
-	next := func() bool { return more(int(begun.Add(1) - 1)) }
-	errs := make([]error, s.conns)
+// run returns when no more calls are wanted, or the load was stopped, and none is under way.
+func (l *load) run() error {
+	errs := make([]error, l.conns)
 	var workers sync.WaitGroup
-	for i := range s.conns {
-		workers.Go(func() { errs[i] = work(next, addr, request, s.stream, &calls) })
+	for i := range l.conns {
+		workers.Go(func() { errs[i] = l.work(i) })
 	}
 	workers.Wait()
-	n := int(calls.Load())
-	if n == 0 {
+	if l.calls.Load() == 0 && l.events.Load() == 0 {
 		errs = append(errs, errors.New("not one call was answered"))
 	}
-	return n, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
-// work sends the request again and again on one connection. A call counts when
-// its answer is whole.
-func work(more func() bool, addr string, request []byte, stream bool, calls *atomic.Int64) error {
-	conn, err := net.Dial("tcp", addr)
+// stop breaks off the calls that are under way.
+func (l *load) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopped = true
+	for _, c := range l.clients {
+		_ = c.conn.SetDeadline(time.Unix(1, 0))
+	}
+}
+
+func (l *load) over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stopped
+}
+
+// work makes one call after the other on one connection.
+func (l *load) work(number int) error {
+	if l.delay > 0 && l.conns > 1 { // streams do not all begin at once
+		time.Sleep(l.ramp * time.Duration(number) / time.Duration(l.conns))
+	}
+	c, err := dial(l.addr)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	reader := bufio.NewReaderSize(conn, 32<<10)
-	var body bytes.Buffer
-	for more() {
-		if _, err := conn.Write(request); err != nil {
+	defer c.conn.Close()
+	l.mu.Lock()
+	l.clients = append(l.clients, c)
+	stopped := l.stopped
+	l.mu.Unlock()
+	if l.stream {
+		c.event = func(_ []byte, n int) { l.events.Add(int64(n)) }
+	}
+	request := l.request(l.addr)
+	for !stopped {
+		n := int(l.begun.Add(1) - 1)
+		if !l.more(n) {
+			return nil
+		}
+		err := c.call(request.of(n), l.stream)
+		if stopped = l.over(); err != nil && !stopped {
 			return err
 		}
-		response, err := http.ReadResponse(reader, nil)
-		if err != nil {
-			return err
+		if err == nil {
+			l.calls.Add(1)
 		}
-		body.Reset()
-		if _, err := body.ReadFrom(response.Body); err != nil {
-			return err
-		}
-		want := []byte(`"finish_reason":"stop"`)
-		if stream {
-			want = done
-		}
-		if response.StatusCode != http.StatusOK || !bytes.Contains(body.Bytes(), want) {
-			return fmt.Errorf("status %d: %.200s", response.StatusCode, body.Bytes())
-		}
-		calls.Add(1)
 	}
 	return nil
+}
+
+// request is what is sent, with the places in it that differ from call to call.
+type request struct {
+	text       []byte
+	key, model int // where their numbers stand
+	scenario
+}
+
+// numbered is how a key or a model is told from the others.
+const numbered = "00000"
+
+// clientKey is what the load sends and the gateway checks, before its number.
+const clientKey = "bench-key-0123456789abcdef-"
+
+// request is the request that the scenario is about.
+func (s scenario) request(addr string) *request {
+	body := s.body()
+	head := fmt.Sprintf("POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nAccept: */*\r\n"+
+		"Authorization: Bearer %s%s\r\nUser-Agent: bench\r\nContent-Length: %d\r\n\r\n", addr, clientKey, numbered, len(body))
+	text := head + body
+	r := &request{text: []byte(text), scenario: s}
+	r.key = strings.Index(text, clientKey) + len(clientKey)
+	alias := s.model + "."
+	r.model = strings.Index(text, alias+numbered) + len(alias)
+	return r
+}
+
+// of is the n-th request: keys and models take turns.
+func (r *request) of(n int) []byte {
+	if r.keys > 1 {
+		number(r.text[r.key:], n%r.keys)
+	}
+	if r.models > 1 {
+		number(r.text[r.model:], n%r.models)
+	}
+	return r.text
+}
+
+func number(at []byte, n int) {
+	for i := len(numbered) - 1; i >= 0; i-- {
+		at[i] = '0' + byte(n%10)
+		n /= 10
+	}
+}
+
+// body is a conversation of about so many bytes.
+func (s scenario) body() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `{"model":%q,"messages":[{"role":"system","content":"You are a careful assistant."}`, s.asks())
+	after := `],"temperature":0.7,"max_tokens":1024`
+	if s.user != "" {
+		after += fmt.Sprintf(`,"user":%q`, s.user)
+	}
+	if s.stream {
+		// Asked for on both sides, so that both carry the same bytes.
+		after += `,"stream":true,"stream_options":{"include_usage":true}`
+	}
+	const most = 1500
+	for i := 0; ; i++ {
+		left := s.bytes - b.Len() - len(after) - 50
+		text := strings.Repeat(words, most/len(words)+1)[:min(most, max(left, 16))]
+		role := [...]string{"user", "assistant"}[i%2]
+		if role == "user" {
+			text = text[:len(text)-14] + `\n\"quoted\"\n`
+		}
+		fmt.Fprintf(&b, `,{"role":%q,"content":"%s"}`, role, text)
+		if left <= most && role == "user" {
+			break
+		}
+	}
+	return b.String() + after + "}"
 }

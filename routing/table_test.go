@@ -17,7 +17,7 @@ import (
 )
 
 // upstreams makes providers, each written as <name>:<type> and what it serves.
-func upstreams(t *testing.T, specs ...string) []*providers.Upstream {
+func upstreams(t testing.TB, specs ...string) []*providers.Upstream {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
@@ -43,7 +43,7 @@ func upstreams(t *testing.T, specs ...string) []*providers.Upstream {
 }
 
 // route makes a route of targets, each <provider>/<model> and maybe @<priority>.
-func route(t *testing.T, list []*providers.Upstream, name, targets, fallback string) *routing.Route {
+func route(t testing.TB, list []*providers.Upstream, name, targets, fallback string) *routing.Route {
 	t.Helper()
 	r := &routing.Route{Name: name, Policy: routing.First{}, Fallback: strings.Fields(fallback), Retries: -1}
 	for _, address := range strings.Fields(targets) {

@@ -45,7 +45,7 @@ func decodeRequest(body []byte, lost *transform.Losses, count bool) (*transform.
 		if value.IsNull() {
 			continue // the same as absent
 		}
-		switch name := string(key); name {
+		switch name := jsonbytes.Name(key); name {
 		case "system":
 			system = value
 		case "messages":
@@ -153,7 +153,7 @@ func (d *requestDecoder) eachMember(v jsonbytes.Value, at *transform.Path, take 
 		if value.IsNull() {
 			continue
 		}
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		taken, err := take(name, value, here)
 		if err != nil {

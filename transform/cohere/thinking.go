@@ -93,7 +93,7 @@ func (e *encoder) takeThinking(v jsonbytes.Value) bool {
 	e.extra.thinking = v
 	at := e.r.At("thinking")
 	for key := range v.Members() {
-		switch name := string(key); name {
+		switch name := jsonbytes.Name(key); name {
 		case "type", "token_budget", "budget_tokens":
 		default:
 			e.lost.Drop(at.Key(name))

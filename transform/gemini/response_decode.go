@@ -75,8 +75,10 @@ func (f *frame) choice(c *candidate) (transform.Choice, error) {
 		choice.Parts = append(choice.Parts, transform.Part{Kind: transform.PartCitation, Citation: v})
 	}}
 	citations.cite(c)
-	if logprobs, ok := appendLogprobs(nil, c.logprobs); ok {
-		choice.Logprobs = logprobs
+	if c.logprobs != nil {
+		if logprobs, ok := appendLogprobs(nil, c.logprobs); ok {
+			choice.Logprobs = logprobs
+		}
 	}
 	choice.Finish = finish(finishName(c.finish), calls)
 	return choice, nil

@@ -59,7 +59,7 @@ func (r *schemaRewriter) schema(v jsonbytes.Value, depth int) {
 	wrap := siblings && v.Get("anyOf") == nil && v.Get("allOf") == nil
 	r.Raw("{")
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		switch {
 		case name == "$ref" && wrap:
 			r.Key("anyOf")

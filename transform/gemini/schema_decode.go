@@ -210,7 +210,7 @@ func (w *schemaWriter) properties(v, order jsonbytes.Value, depth int) {
 		}
 	}
 	for key, value := range v.Members() {
-		if name := string(key); !written[name] {
+		if name := jsonbytes.Name(key); !written[name] {
 			w.Key(name)
 			w.schema(value, depth+1)
 		}

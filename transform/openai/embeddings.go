@@ -21,7 +21,7 @@ func (Codec) DecodeEmbeddingRequest(body []byte, lost *transform.Losses) (*trans
 	}
 	r := new(transform.EmbeddingRequest)
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		at := root.Key(name)
 		var err error
 		switch {

@@ -15,7 +15,11 @@ func (d *requestDecoder) messages(v jsonbytes.Value) error {
 	case v.Kind() != jsonbytes.Array:
 		return WrongType(at, "an array of messages", v)
 	}
-	last := v.Len() - 1
+	count := v.Len()
+	last := count - 1
+	// Of a hostile list, which may be of anything, no more than its bytes can hold.
+	d.left = min(count, 1+len(v)/len(`{"role":"user","content":""}`))
+	d.r.Turns = make([]transform.Turn, 0, d.left)
 	for i, e := range v.Elements() {
 		if err := d.message(i, e, at.Index(i), i == last); err != nil {
 			return err
@@ -50,7 +54,7 @@ func (d *requestDecoder) message(i int, v jsonbytes.Value, at transform.Path, la
 	}
 	var m message
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		switch {
 		case value.IsNull():
 		case m.take(name, value):
@@ -195,17 +199,24 @@ func (d *requestDecoder) spokenTurn(turn *transform.Turn, m *message, i int) (er
 		return err
 	}
 	m.reasoning.signCalls(turn.Parts, at, d.lost)
-	annotations := at.Key("annotations")
-	if m.annotations != nil && m.annotations.Kind() != jsonbytes.Array {
-		d.lost.Drop(annotations)
-	}
-	for i, e := range m.annotations.Elements() {
-		turn.Parts = append(turn.Parts, transform.Part{Kind: transform.PartCitation, Citation: e, At: annotations.Index(i)})
+	if m.annotations != nil {
+		d.cited(turn, m.annotations)
 	}
 	if m.callID != nil {
 		d.lost.Drop(at.Key("tool_call_id"))
 	}
 	return nil
+}
+
+// cited reads the annotations of an answer.
+func (d *requestDecoder) cited(turn *transform.Turn, v jsonbytes.Value) {
+	at := turn.At.Key("annotations")
+	if v.Kind() != jsonbytes.Array {
+		d.lost.Drop(at)
+	}
+	for i, e := range v.Elements() {
+		turn.Parts = append(turn.Parts, transform.Part{Kind: transform.PartCitation, Citation: e, At: at.Index(i)})
+	}
 }
 
 // dropMembers reports members that mean something with other roles only.
@@ -250,6 +261,9 @@ func (d *requestDecoder) toolCalls(turn *transform.Turn, m *message, i int) erro
 	if m.toolCalls.Kind() != jsonbytes.Array {
 		return WrongType(at, "an array of tool calls", m.toolCalls)
 	}
+	if d.tools == nil {
+		d.tools = make(map[string]string)
+	}
 	for i, e := range m.toolCalls.Elements() {
 		part := transform.Part{Kind: transform.PartToolCall, At: at.Index(i)}
 		if err := d.toolCall(&part, e); err != nil {
@@ -273,7 +287,7 @@ func (d *requestDecoder) toolCall(part *transform.Part, v jsonbytes.Value) (err 
 		known = "custom"
 	}
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		switch {
 		case value.IsNull(), name == "type", name == "index":
@@ -324,7 +338,7 @@ func (d *requestDecoder) functionCall(part *transform.Part, v jsonbytes.Value, a
 		arguments = "input"
 	}
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		switch {
 		case value.IsNull():

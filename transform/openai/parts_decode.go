@@ -11,12 +11,16 @@ import (
 
 // content reads a message's content: a string, or an array of parts.
 func (d *requestDecoder) content(turn *transform.Turn, v jsonbytes.Value) error {
-	at := turn.At.Key("content")
 	switch v.Kind() {
 	case jsonbytes.String:
-		turn.Parts = append(turn.Parts, transform.Part{Kind: transform.PartText, Text: v, At: at})
+		part := transform.Part{Kind: transform.PartText, Text: v, At: turn.At.Key("content")}
+		if turn.Parts == nil {
+			turn.Parts = d.room()
+		}
+		turn.Parts = append(turn.Parts, part)
 		return nil
 	case jsonbytes.Array:
+		at := turn.At.Key("content")
 		for i, e := range v.Elements() {
 			if err := d.part(turn, e, at.Index(i)); err != nil {
 				return err
@@ -24,7 +28,22 @@ func (d *requestDecoder) content(turn *transform.Turn, v jsonbytes.Value) error 
 		}
 		return nil
 	}
-	return WrongType(at, "a string or an array of parts", v)
+	return WrongType(turn.At.Key("content"), "a string or an array of parts", v)
+}
+
+// together is for how many turns there is room at once.
+const together = 16
+
+// room is for the one part that most turns have, in the same piece of memory as that
+// of other turns.
+func (d *requestDecoder) room() []transform.Part {
+	if len(d.parts) == 0 {
+		d.parts = make([]transform.Part, min(max(d.left, 1), together))
+	}
+	d.left--
+	room := d.parts[:0:1]
+	d.parts = d.parts[1:]
+	return room
 }
 
 // part reads one part. What it holds is the member named like its type.
@@ -50,7 +69,7 @@ func (d *requestDecoder) part(turn *transform.Turn, v jsonbytes.Value, at transf
 		return err
 	}
 	for key, value := range v.Members() {
-		switch name := string(key); {
+		switch name := jsonbytes.Name(key); {
 		case name == "type" || name == kind || value.IsNull():
 		case IsCacheMark(name):
 			here := at // of its own, so that parts without a mark cost nothing
@@ -123,7 +142,7 @@ func (d *requestDecoder) image(m *transform.Media, v jsonbytes.Value, at transfo
 		return err
 	}
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		switch {
 		case value.IsNull():
@@ -151,7 +170,7 @@ func (d *requestDecoder) audio(m *transform.Media, v jsonbytes.Value, at transfo
 	}
 	format := ""
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		switch {
 		case value.IsNull():
@@ -183,7 +202,7 @@ func (d *requestDecoder) file(m *transform.Media, v jsonbytes.Value, at transfor
 		return err
 	}
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		switch {
 		case value.IsNull():

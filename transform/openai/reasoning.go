@@ -169,6 +169,9 @@ func (r *reasoning) parts(dst []transform.Part, at *transform.Path, lost *transf
 
 // signCalls gives calls the signatures that came as details with a call's id.
 func (r *reasoning) signCalls(parts []transform.Part, at *transform.Path, lost *transform.Losses) {
+	if r.details == nil {
+		return
+	}
 	details := at.Key("reasoning_details")
 	var calls map[string]int
 	for i, v := range r.details.Elements() {
@@ -244,6 +247,9 @@ func thinkingPart(v jsonbytes.Value) (part transform.Part, ok bool) {
 
 // reasoned reads what an assistant message says that the model thought.
 func (d *requestDecoder) reasoned(turn *transform.Turn, m *message) error {
+	if m.reasoning.details == nil && m.reasoning.blocks == nil && m.reasoning.content == nil && m.reasoning.plain == nil {
+		return nil // as nearly always
+	}
 	lists := [...]struct {
 		name string
 		v    jsonbytes.Value

@@ -13,6 +13,9 @@ type requestDecoder struct {
 
 	// tools by the id of the call that wants them, for the turns that answer
 	tools map[string]string
+	// left is how many messages are still to come, at most, and parts is room for theirs
+	left  int
+	parts []transform.Part
 	// lastCall is the id made for the last call in the old form, which has none
 	lastCall string
 
@@ -31,10 +34,10 @@ func (Codec) DecodeRequest(body []byte, lost *transform.Losses) (*transform.Requ
 	if root.Kind() != jsonbytes.Object {
 		return nil, &transform.Error{Kind: transform.ErrBadRequest, Code: CodeInvalidType, Message: "The body must be a JSON object."}
 	}
-	d := &requestDecoder{r: new(transform.Request), lost: lost, tools: map[string]string{}}
+	d := &requestDecoder{r: new(transform.Request), lost: lost}
 	var messages jsonbytes.Value
 	for key, value := range root.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		if value.IsNull() {
 			continue // the same as absent
 		}
@@ -202,7 +205,7 @@ func (d *requestDecoder) streamOptions(v jsonbytes.Value, at transform.Path) (er
 		return err
 	}
 	for key, value := range v.Members() {
-		switch name := string(key); {
+		switch name := jsonbytes.Name(key); {
 		case value.IsNull():
 		case name == "include_usage":
 			if d.r.StreamUsage, err = Boolean(value, at.Key(name)); err != nil {
@@ -223,7 +226,7 @@ func (d *requestDecoder) reasoning(v jsonbytes.Value, at transform.Path) (err er
 	}
 	wish := &d.r.Reasoning
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		if value.IsNull() {
 			continue
@@ -282,7 +285,7 @@ func (d *requestDecoder) output(v jsonbytes.Value, at transform.Path) (out trans
 		return out, WrongType(kind, "a string", v)
 	}
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		switch {
 		case name == "type" || value.IsNull():
@@ -305,7 +308,7 @@ func (d *requestDecoder) schema(out *transform.Output, v jsonbytes.Value, at tra
 		return err
 	}
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		if value.IsNull() {
 			continue

@@ -63,7 +63,7 @@ func decodeMessage(v jsonbytes.Value, tags bool) []transform.Part {
 	var thought reasoning
 	var content, refusal, toolCalls, functionCall, annotations, images jsonbytes.Value
 	for key, value := range v.Members() {
-		switch name := string(key); name {
+		switch name := jsonbytes.Name(key); name {
 		case "content":
 			content = value
 		case "refusal":

@@ -39,7 +39,7 @@ func (c *choiceDecoder) delta(dst []transform.Delta, v jsonbytes.Value) ([]trans
 	var thought reasoning
 	var content, refusal, toolCalls, functionCall, annotations jsonbytes.Value
 	for key, value := range v.Members() {
-		switch name := string(key); name {
+		switch name := jsonbytes.Name(key); name {
 		case "content":
 			content = value
 		case "refusal":

@@ -44,7 +44,7 @@ func (d *requestDecoder) tool(v jsonbytes.Value, at transform.Path) error {
 	}
 	tool := transform.Tool{At: at.Key(known)}
 	for key, value := range v.Members() {
-		switch name := string(key); {
+		switch name := jsonbytes.Name(key); {
 		case name == "type" || name == known || value.IsNull():
 		case IsCacheMark(name):
 			if err := d.readMark(&tool.Cache, value, at.Key(name)); err != nil {
@@ -69,7 +69,7 @@ func (d *requestDecoder) toolDefinition(tool *transform.Tool, v jsonbytes.Value,
 	}
 	tool.Custom = custom
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		if value.IsNull() {
 			continue
@@ -161,7 +161,7 @@ func (d *requestDecoder) toolChoice(v jsonbytes.Value, at transform.Path) (choic
 // dropOthers reports the members of an object but for those of that name.
 func (d *requestDecoder) dropOthers(v jsonbytes.Value, at transform.Path, names ...string) {
 	for key, value := range v.Members() {
-		if name := string(key); !value.IsNull() && !slices.Contains(names, name) {
+		if name := jsonbytes.Name(key); !value.IsNull() && !slices.Contains(names, name) {
 			d.lost.Drop(at.Key(name))
 		}
 	}

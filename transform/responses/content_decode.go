@@ -151,7 +151,7 @@ func (d *requestDecoder) annotation(v jsonbytes.Value, at transform.Path) (part 
 		return part, false
 	}
 	for key := range v.Members() {
-		switch name := string(key); name {
+		switch name := jsonbytes.Name(key); name {
 		case "type", "url", "title", "start_index", "end_index":
 		default:
 			d.lost.Drop(at.Key(name))

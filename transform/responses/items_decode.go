@@ -90,7 +90,7 @@ func (d *requestDecoder) step(at transform.Path, message bool) *transform.Turn {
 func (d *requestDecoder) message(v jsonbytes.Value, at transform.Path) error {
 	var role, content jsonbytes.Value
 	for key, value := range v.Members() {
-		switch name := string(key); {
+		switch name := jsonbytes.Name(key); {
 		case value.IsNull():
 		case name == "role":
 			role = value
@@ -143,7 +143,7 @@ func (d *requestDecoder) call(v jsonbytes.Value, at transform.Path, custom bool)
 		arguments = "input"
 	}
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		var err error
 		switch {
@@ -199,7 +199,7 @@ func (d *requestDecoder) callOutput(v jsonbytes.Value, at transform.Path) error 
 	turn := transform.Turn{Role: transform.RoleTool, At: at}
 	var output jsonbytes.Value
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		var err error
 		switch {
@@ -236,7 +236,7 @@ func (d *requestDecoder) reasoningItem(v jsonbytes.Value, at transform.Path) (er
 	var texts []transform.Literal
 	var encrypted transform.Literal
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		switch {
 		case value.IsNull(), name == "type", name == "status":

@@ -157,7 +157,7 @@ func (d *requestDecoder) toolsOfItem(v jsonbytes.Value, at transform.Path) error
 	}
 	before := len(d.r.Tools)
 	for key, value := range v.Members() {
-		switch name := string(key); {
+		switch name := jsonbytes.Name(key); {
 		case value.IsNull():
 		case name == "tools":
 			if err := d.readTools(value, at.Key(name)); err != nil {

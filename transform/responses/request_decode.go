@@ -32,7 +32,7 @@ func (Codec) DecodeRequest(body []byte, lost *transform.Losses) (*transform.Requ
 	}
 	var input, instructions, choice jsonbytes.Value
 	for key, value := range root.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		switch {
 		case value.IsNull(): // the same as absent
 		case name == "input":
@@ -214,7 +214,7 @@ func (d *requestDecoder) eachMember(v jsonbytes.Value, at transform.Path, read f
 		if value.IsNull() {
 			continue
 		}
-		name := string(key)
+		name := jsonbytes.Name(key)
 		if err := read(name, value, at.Key(name)); err != nil {
 			return err
 		}

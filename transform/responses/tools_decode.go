@@ -54,7 +54,7 @@ func (d *requestDecoder) ownTool(v jsonbytes.Value, at transform.Path, custom bo
 	tool := transform.Tool{Custom: custom, At: at}
 	strictSaid := false
 	for key, value := range v.Members() {
-		name := string(key)
+		name := jsonbytes.Name(key)
 		here := at.Key(name)
 		var err error
 		if name == "strict" && !custom {

@@ -159,7 +159,7 @@ func (e *requestEncoder) webSearch(options jsonbytes.Value) {
 	at := e.r.At("web_search_options")
 	e.Raw(`{"type":"web_search"`)
 	for key, value := range options.Members() {
-		switch name := string(key); name {
+		switch name := jsonbytes.Name(key); name {
 		case "search_context_size":
 			e.Key("search_context_size")
 			e.Value(value)
