@@ -7,14 +7,14 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -25,29 +25,11 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(new(witness))
 	caddy.RegisterModule(new(mistaken))
 	caddy.RegisterModule(new(tripwire))
 	httpcaddyfile.RegisterHandlerDirective("tripwire", func(httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) { return new(tripwire), nil })
 	httpcaddyfile.RegisterDirectiveOrder("tripwire", httpcaddyfile.Before, "basic_auth")
 }
-
-// witness is where the log of a Caddy in this process goes.
-type witness struct{}
-
-var testimony atomic.Pointer[lines]
-
-func (*witness) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "caddy.logging.writers.witness", New: func() caddy.Module { return new(witness) }}
-}
-func (*witness) String() string                                { return "witness" }
-func (*witness) WriterKey() string                             { return "witness" }
-func (*witness) UnmarshalCaddyfile(*caddyfile.Dispenser) error { return nil }
-func (*witness) OpenWriter() (io.WriteCloser, error)           { return unclosed{testimony.Load()}, nil }
-
-type unclosed struct{ io.Writer }
-
-func (unclosed) Close() error { return nil }
 
 // mistaken is a selection policy that panics.
 type mistaken struct{}
@@ -86,14 +68,8 @@ func (w *tripped) Write(p []byte) (int, error) {
 }
 
 const oneOfEachSite = `{
-	admin off
-	persist_config off
 	grace_period 1s
 	auto_https off
-	log {
-		output witness
-		format json
-	}
 }
 http://:%[1]s {
 	bind 127.0.0.1
@@ -139,31 +115,22 @@ http://:%[1]s {
 }
 `
 
-// onlooker watches a Caddy in this process, and what it tells of each call.
+// onlooker watches a Caddy, and what it tells of each call.
 type onlooker struct {
+	*server
 	base string
-	log  *lines
 	a, b *testllm.Server
 }
 
 func newOnlooker(t *testing.T) *onlooker {
 	t.Helper()
-	o := &onlooker{log: newLines(), a: testllm.New(t), b: testllm.New(t)}
-	testimony.Store(o.log)
-	port := freePort(t)
+	o := &onlooker{a: testllm.New(t), b: testllm.New(t)}
+	port, dir := freePort(t), t.TempDir()
 	o.base = "http://127.0.0.1:" + port
-	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(fmt.Appendf(nil, oneOfEachSite, port, o.a.URL, o.b.URL), nil)
-	if err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), fmt.Appendf(nil, oneOfEachSite, port, o.a.URL, o.b.URL), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := caddy.Load(config, true); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := caddy.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	o.server = startWithGuests(t, dir, "--config", "Caddyfile")
 	return o
 }
 
@@ -175,7 +142,7 @@ func (l line) text(name string) string { s, _ := l[name].(string); return s }
 // linesOf are the lines of a logger that belong to a call.
 func (o *onlooker) linesOf(t *testing.T, logger, requestID string) (found []line) {
 	t.Helper()
-	for text := range strings.Lines(o.log.text()) {
+	for text := range strings.Lines(o.text()) {
 		var l line
 		if err := json.Unmarshal([]byte(text), &l); err != nil {
 			t.Fatalf("%v in %s", err, text)
@@ -287,10 +254,10 @@ func (c *oneCall) check(t *testing.T, o *onlooker) {
 	if c.model == "" {
 		c.model = "m"
 	}
-	before, mark := o.metrics(t), o.log.mark()
+	before, mark := o.metrics(t), o.mark()
 	c.send(t, o)
 	var access line
-	if err := json.Unmarshal([]byte(o.log.awaitAfter(t, mark, "http.log.access", "/v1/chat/completions")), &access); err != nil {
+	if err := json.Unmarshal([]byte(o.awaitAfter(t, mark, "http.log.access", "/v1/chat/completions")), &access); err != nil {
 		t.Fatal(err)
 	}
 	told, _ := access["llm_proxy"].(map[string]any)

@@ -11,7 +11,6 @@ import (
 
 // A Panic is a mistake in the program that ended a call.
 type Panic struct {
-	RequestID string
 	// Call is what is known of the call by now. It goes on.
 	Call *usage.Record
 	// What is the panic's text where that is Go's own, else its type: a text of
@@ -34,7 +33,7 @@ func (c *call) rescue() {
 	}
 	if c.g.Panicked != nil {
 		c.record.Operation = c.operationName()
-		c.g.Panicked(&Panic{RequestID: c.record.RequestID, Call: &c.record, What: describe(value), Stack: debug.Stack()})
+		c.g.Panicked(&Panic{Call: &c.record, What: describe(value), Stack: debug.Stack()})
 	}
 	c.whole = false // or the answer would be cached
 	if !c.committed {
