@@ -213,7 +213,7 @@ func TestOneCallIsOneOfEach(t *testing.T) {
 	o := newOnlooker(t)
 	const app, poor = "app-key-for-tests", "poor-key-for-tests"
 	overloaded := testllm.Reply{Status: http.StatusServiceUnavailable}
-	for _, c := range []oneCall{
+	calls := []oneCall{
 		{name: "success", key: app, level: "info", ending: "complete", status: 200, attempts: 1, provider: "a", cache: "miss", payloads: 1},
 		{name: "cache hit", key: app, same: true, level: "info", ending: "complete", status: 200, provider: "a", cache: "hit", payloads: 1},
 		{name: "stream", key: app, stream: true, level: "info", ending: "complete", status: 200, attempts: 1, provider: "a", cache: "miss", payloads: 1},
@@ -242,8 +242,51 @@ func TestOneCallIsOneOfEach(t *testing.T) {
 			name: "panic in an answer", key: app, stream: true, header: []string{"X-Trip", "1"},
 			level: "error", ending: "broken", code: "internal_error", status: 200, attempts: 1, provider: "a", cache: "miss", panics: 1, payloads: 1,
 		},
-	} {
+	}
+	for _, c := range calls {
 		t.Run(c.name, func(t *testing.T) { c.check(t, o) })
+	}
+	o.stop(t) // nothing comes late
+	count := func(parts ...string) (n int) {
+		for text := range strings.Lines(o.text()) {
+			if _, found := lineWith(text, parts); found {
+				n++
+			}
+		}
+		return n
+	}
+	records, payloads, panics := count(`"logger":"http.handlers.llm_proxy.usage"`), count(`"logger":"http.handlers.llm_proxy.payloads"`), count(`"msg":"a call panicked"`)
+	if records != len(calls) || payloads != len(calls)-1 || panics != 2 {
+		t.Errorf("%d calls have %d records, %d payloads and %d panics", len(calls), records, payloads, panics)
+	}
+}
+
+// Every call has its record, however many fail; what they have in common is not said every time.
+func TestRecordsAreNeverLeftOutAndWarningsAre(t *testing.T) {
+	o := newOnlooker(t)
+	const calls = 30
+	for range calls {
+		c := &oneCall{name: "panic", key: "app-key-for-tests", model: "odd"}
+		c.send(t, o)
+	}
+	for range calls {
+		o.a.Script(testllm.Reply{Status: http.StatusServiceUnavailable})
+		c := &oneCall{name: "down", key: "app-key-for-tests", model: "m"}
+		c.send(t, o)
+	}
+	o.stop(t)
+	for parts, n := range map[[2]string]int{
+		{"llm_proxy.usage", `"error":"internal_error"`}: calls, {"llm_proxy.usage", `"error":"overloaded"`}: calls, {`"msg":"a call panicked"`, ""}: 5,
+	} {
+		found := 0
+		for text := range strings.Lines(o.text()) {
+			if strings.Contains(text, `"level":"error"`) && strings.Contains(text, parts[0]) && strings.Contains(text, parts[1]) {
+				found++
+			}
+		}
+		if found != n {
+			t.Errorf("%d lines with %v, not %d", found, parts, n)
+		}
 	}
 }
 
