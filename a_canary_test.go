@@ -288,6 +288,7 @@ func TestNoSecretLeavesItsPlace(t *testing.T) {
 	s.awaitAfter(t, mark, `"level":"warn"`, "prompts and answers are logged")
 	say(logged)
 	chats(app...)
+	s.await(t, `"level":"error"`, "the store of limits cannot be reached")
 
 	each(func(p *testllm.Server) {
 		if len(p.Calls()) == 0 {
