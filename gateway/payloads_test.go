@@ -139,7 +139,7 @@ func TestPayloadsAreBoundedAndWithoutMedia(t *testing.T) {
 func TestPayloadsAreNotCutInsideASecret(t *testing.T) {
 	g, _, heard := eavesdropped(t)
 	for _, secret := range []string{appKey, otherKey, providerKey} {
-		for back := range 40 {
+		for back := 0; back < 40; back += 3 {
 			head := `{"model":"nobody/x","messages":[{"role":"user","content":"`
 			request := head + strings.Repeat("ä ", (64<<10-len(head)-back)/3) + secret + strings.Repeat(" more", 10_000) + `"}]}`
 			g.chat(t, request, "X-Api-Key", appKey)

@@ -11,6 +11,7 @@ func TestScrubKeysLeavesTheRestOfAPayload(t *testing.T) {
 		`{"content":"my key is sk-proj-AbC123_defGHI456, and https://example.com/a is a page"}`: `{"content":"my key is [redacted], and https://example.com/a is a page"}`,
 		`{"content":"\"sk-AbC123defGHI456/x\\\" it said"}`:                                      `{"content":"\"[redacted]\\\" it said"}`,
 		`{"content":"Authorization: Bearer abcdefgh12345\n"}`:                                   `{"content":"Authorization: Bearer [redacted]\n"}`,
+		`{"secretAccessKey":"wJalrXUtnFEMI12345"}, risky, "monkey":"hunter2hunter2"`:            `{"secretAccessKey":"[redacted]"}, risky, "monkey":"hunter2hunter2"`,
 		`{"password":"hunter2hunter2"}`:                                                         `{"password":"[redacted]"}`,
 		`{"arguments":"{\"api_key\":\"AbCd12345678\"}"}`:                                        `{"arguments":"{\"api_key\":\"[redacted]\"}"}`,
 		`GET /?api_key=AbCd12345678&x=1`:                                                        `GET /?api_key=[redacted]&x=1`,
@@ -47,4 +48,13 @@ func FuzzScrubKeysKeepsJSONValid(f *testing.F) {
 			t.Error("a key is left")
 		}
 	})
+}
+
+func BenchmarkScrubKeys(b *testing.B) {
+	text := strings.Repeat(`data: {"choices":[{"delta":{"content":"some words of an answer"}}],"usage":{"prompt_tokens":12}}`+"\n\n", 660)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		ScrubKeys(text)
+	}
 }
