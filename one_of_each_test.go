@@ -440,7 +440,9 @@ func (c *oneCall) checkMetrics(t *testing.T, before, after map[string]float64, r
 	}
 	count(streamed, "time_to_first_token_seconds_count")
 	count(isThere("cache"), "cache_requests_total")
+	count(float64(c.attempts), "attempts_total")
 	count(float64(c.failures), "failed_attempts_total")
+	count(float64(c.panics), "panics_total")
 	limited, _ := record["limited_by"].([]any)
 	count(float64(len(limited)), "limit_refusals_total")
 	for _, kind := range []string{"input", "output", "cache_read", "cache_write", "reasoning"} {
