@@ -101,6 +101,7 @@ http://:%[1]s {
 			api_key {env.THIRD}
 			header X-Goog-User-Project {env.PROJECT}
 		}
+		provider echo mock
 		model m first/x second/y third/z
 		model alone first/x
 		auth {
@@ -268,6 +269,27 @@ func TestNoSecretLeavesItsPlace(t *testing.T) {
 	chats(app...)
 	look()
 
+	// What is said, and what credentials stand in it, once with and once without payloads in the log.
+	const unlogged, logged = "of which nobody is to read", "that the operator wants to read"
+	say := func(words string) {
+		for _, stream := range []bool{false, true} {
+			for _, name := range []string{"client key", "client key of a file", "hashed client key", "first provider's key", "first provider's spare key", "operator's header", "third provider's key"} {
+				asIs := chatBody("echo/echo", "words "+words+" "+c.values[name]+" and more", stream)
+				escaped := strings.NewReplacer("&", `\u0026`, "+/", `+\/`).Replace(asIs[strings.Index(asIs, "words"):])
+				for _, body := range []string{asIs, asIs[:strings.Index(asIs, "words")] + escaped} {
+					exchange(t, client, http.MethodPost, base+"/v1/chat/completions", body, app...).says(t, 200, "words")
+				}
+			}
+		}
+	}
+	say(unlogged)
+	mark := s.mark()
+	reload(strings.Replace(config, "retries 2", "retries 2\n\t\tlog_payloads on", 1))
+	s.awaitAfter(t, mark, `"level":"warn"`, "prompts and answers are logged")
+	say(logged)
+	chats(app...)
+	s.await(t, `"level":"error"`, "the store of limits cannot be reached")
+
 	each(func(p *testllm.Server) {
 		if len(p.Calls()) == 0 {
 			t.Errorf("a provider was not asked")
@@ -286,11 +308,22 @@ func TestNoSecretLeavesItsPlace(t *testing.T) {
 		}
 	}
 	s.stop(t)
+	payloads := 0
 	for line := range strings.Lines(s.text()) {
+		isPayload := strings.Contains(line, "http.handlers.llm_proxy.payloads\",")
+		if strings.Contains(line, unlogged) || strings.Contains(line, logged) != (isPayload && strings.Contains(line, "echo/echo")) {
+			t.Errorf("this tells of prompts, or does not: %s", line)
+		}
+		if isPayload {
+			payloads++
+		}
 		if strings.Contains(line, `"msg":"adjusted config"`) { // which Caddy shows for debugging, whole
 			c.seek(t, "the log of the config", line, tokenOfKeySet)
 			continue
 		}
 		c.seek(t, "the log", line)
+	}
+	if payloads != 2*7*2+8 {
+		t.Errorf("%d payloads were logged", payloads)
 	}
 }

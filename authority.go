@@ -274,7 +274,7 @@ func (w *authority) openKeySet(j *JWT) error {
 		set, _, err := sharedState.LoadOrNew(key, func() (caddy.Destructor, error) {
 			return auth.FetchedKeySet(j.JWKS, func(err error) {
 				address, _, _ := strings.Cut(j.JWKS, "?") // what follows may be a secret
-				caddy.Log().Named(appName).Error("fetching an issuer's keys failed, the last good ones stay in use for a day", zap.String("jwks", address), zap.Error(err))
+				sampled(caddy.Log().Named(appName)).Error("fetching an issuer's keys failed, the last good ones stay in use for a day", zap.String("jwks", address), zap.Error(err))
 			}), nil
 		})
 		if err != nil {

@@ -181,6 +181,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		max_body <size>
 //		media    fetch|refuse
 //		prices   <file>
+//		log_payloads off|sampled <ratio>|on
 //	}
 func (c *Config) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive
@@ -251,13 +252,9 @@ func (c *Config) readOption(d *caddyfile.Dispenser, name string) error {
 	case "cache":
 		return c.readCache(d)
 	case "log_payloads":
-		var off string
-		if err := directive.One(d, &off); err != nil || off != "off" {
-			return d.Errf("%s can only be off in this version", name)
-		}
-		return nil
+		return c.readLogPayloads(d)
 	}
-	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, limits, state, stream, retries, breaker, cache, cost_header, max_body, media and prices", name)
+	return d.Errf("unrecognized subdirective %q: a block takes provider, model, auth, id, config, surface, providers, limits, state, stream, retries, breaker, cache, cost_header, max_body, media, prices and log_payloads", name)
 }
 
 // readWord reads one of a few words.

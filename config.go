@@ -87,6 +87,10 @@ type Config struct {
 	// our own shape, the api.json of models.dev, or LiteLLM's
 	// model_prices_and_context_window.json. It is read when the config is loaded.
 	Prices string `json:"prices,omitempty"`
+
+	// Of which calls the request and the answer are logged, prompts and all.
+	// Default: of none.
+	LogPayloads *LogPayloads `json:"log_payloads,omitempty"`
 }
 
 // Auth says who may call: whoever a credential proves, then whom Caddy knows, then
@@ -302,6 +306,9 @@ func (c *Config) check() error {
 	if err := c.Cache.check(); err != nil {
 		return err
 	}
+	if err := c.LogPayloads.check(); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		if err := c.Models[name].check("/models/" + escapePointer(name)); err != nil {
 			return fmt.Errorf("model %q: %w", name, err)
@@ -389,6 +396,9 @@ func merge(outer, inner *Config) (*Config, error) {
 		merged.Prices = inner.Prices
 	}
 	merged.CostHeader = outer.CostHeader || inner.CostHeader
+	if inner.LogPayloads != nil {
+		merged.LogPayloads = inner.LogPayloads
+	}
 	if inner.MaxBody != 0 {
 		merged.MaxBody = inner.MaxBody
 	}

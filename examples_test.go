@@ -54,6 +54,7 @@ var exampleTests = map[string]func(*testing.T, *example){
 	"clouds.Caddyfile":               testClouds,
 	"tracing.Caddyfile":              testTracing,
 	"llm.yaml":                       testYAML,
+	"logs.Caddyfile":                 testLogs,
 	"gateway.json":                   testJSON,
 
 	"observability/observability.Caddyfile": testObservability,
@@ -397,6 +398,42 @@ func testProduction(t *testing.T, e *example) {
 	}
 	e.await(t, "http.handlers.llm_proxy.usage", `"user_id":"app"`, `"route":"smart"`)
 	e.stop(t)
+}
+
+func testLogs(t *testing.T, e *example) {
+	e.start(t, "--adapter", "caddyfile")
+	for _, header := range [][]string{{"Authorization", "Bearer " + appKey}, {"X-Api-Key", appKey}, {"Api-Key", appKey}, {"X-Goog-Api-Key", appKey}} {
+		mark := e.mark()
+		e.chat(t, "mock/echo", header...).says(t, 200, echoed)
+		e.awaitAfter(t, mark, "http.log.access", `"user_id":"app"`, `"requested_model":"mock/echo"`)
+	}
+	mark := e.mark()
+	inGemini := `{"contents":[{"role":"user","parts":[{"text":"Hello there"}]}]}`
+	exchange(t, e.client, http.MethodPost, e.base+"/v1beta/models/mock/echo:generateContent?key="+appKey+"&alt=json", inGemini).says(t, 200, "Hello there")
+	e.awaitAfter(t, mark, "http.log.access", "key=REDACTED", "alt=json", `"user_id":"app"`)
+	e.stop(t)
+	for name, want := range map[string][]string{
+		"usage.log":    {`"logger":"http.handlers.llm_proxy.usage"`, `"ending":"complete"`},
+		"payloads.log": {`"logger":"http.handlers.llm_proxy.payloads"`, `"request":"{\"`, `"answer":"`, "Hello there"},
+	} {
+		text, err := os.ReadFile(filepath.Join(e.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), appKey) || strings.Count(string(text), "\n") != 5 {
+			t.Errorf("%s is\n%s", name, text)
+		}
+		for line := range strings.Lines(string(text)) {
+			if _, found := lineWith(line, want); !found {
+				t.Errorf("%s has %s", name, line)
+			}
+		}
+	}
+	for _, elsewhere := range []string{"Hello there", appKey, `"logger":"http.handlers.llm_proxy.`} {
+		if strings.Contains(e.text(), elsewhere) {
+			t.Errorf("%q is in the log of all", elsewhere)
+		}
+	}
 }
 
 // awaitHandshake waits until a server has its certificate at hand, which is a

@@ -186,7 +186,7 @@ func build(parent caddy.Context, cfg *Config, at handlerPlace, shared *authority
 		Observer: observer,
 		Panicked: func(p *gateway.Panic) {
 			metricPanics.Inc()
-			logger.Error("a call panicked", zap.String("request_id", p.RequestID), zap.String("panic", p.What), zap.ByteString("stack", p.Stack))
+			logger.Error("a call panicked", zap.Inline((*loggedPanic)(p)))
 		},
 		Limits:  cfg.limits(),
 		Quotas:  quotas,
@@ -201,6 +201,7 @@ func build(parent caddy.Context, cfg *Config, at handlerPlace, shared *authority
 		CostHeader: cfg.CostHeader,
 		Propagator: propagator(upstreams),
 	}
+	g.gateway.Payloads = cfg.LogPayloads.payloads(logger)
 	if g.gateway.Cache, err = g.cache(cfg, logger); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"go.uber.org/goleak"
 )
 
@@ -28,6 +29,9 @@ const patience = 30 * time.Second
 var workshop string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asCaddy) != "" {
+		caddycmd.Main() // which exits
+	}
 	var err error
 	if workshop, err = os.MkdirTemp("", "llmproxy"); err != nil {
 		panic(err)
@@ -95,6 +99,24 @@ func command(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
 	home := t.TempDir()
 	cmd.Env = append([]string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home, "GORACE=halt_on_error=1"}, env...)
 	return cmd
+}
+
+// asCaddy is the environment variable with which the tests' own program is a Caddy,
+// one that has the modules of the tests too.
+const asCaddy = "LLMPROXY_AS_CADDY"
+
+// startWithGuests is start for such a Caddy.
+func startWithGuests(t *testing.T, dir string, args ...string) *server {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(shortDir(t), "admin")
+	cmd := exec.Command(self, append([]string{"run"}, args...)...)
+	home := t.TempDir()
+	cmd.Dir, cmd.Env = dir, []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home, "CADDY_ADMIN=unix/" + socket, asCaddy + "=1"}
+	return startCommand(t, socket, cmd)
 }
 
 // server is a Caddy that runs.

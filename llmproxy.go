@@ -55,7 +55,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision reads the YAML file, if there is one, and registers the metrics.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.ctx, a.logger = ctx, ctx.Logger()
+	a.ctx, a.logger = ctx, sampled(ctx.Logger())
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
@@ -192,8 +192,9 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision builds the gateway.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	h.ctx, h.logger = ctx, ctx.Logger()
-	h.seen = &observer{log: h.logger.Named("usage")}
+	logger := ctx.Logger()
+	h.ctx, h.logger = ctx, sampled(logger)
+	h.seen = &observer{log: logger.Named("usage")}
 	app, err := ctx.App(appName)
 	if err != nil {
 		return fmt.Errorf("loading the llm_proxy app: %w", err)

@@ -77,13 +77,13 @@ func TestReadmeSyntaxIsTheGrammar(t *testing.T) {
 		"<duration> [<length>]", "10s 5", "allow|refuse", "allow", "<usd> <window>", "20 day", "<n> <window>", "3 hour", "<redis>", "redis://localhost", "<prefix>", "p:",
 		"<duration>|off", "off", "memory|redis <url>|off {", "redis redis://localhost {", "\t\tmax_size       <size>\n", "", "key|group|shared", "group", "on|off", "off", "cancel|drain [<duration>]", "drain 30s", "<duration>", "10s", "<member>", "metadata", "<value>", "x", "<size>", "1MiB", "<n>", "3", "<url>", "https://example.com", "<secret>...", "{env.A} {env.B}",
 		"<name> <value>", "X-A b", "<id or glob>...", "a b-*", "<model>...", "a b", "<glob>...", "a b-*", "<origin>...", "https://example.com",
-		"<file.yaml>", "models.yaml", "<file>", "prices.yaml", "<name>", "mine", "auto|chat|responses", "chat", "drop|error|skip", "skip", "fetch|refuse", "fetch",
+		"off|sampled <ratio>|on", "sampled 0.5", "<file.yaml>", "models.yaml", "<file>", "prices.yaml", "<name>", "mine", "auto|chat|responses", "chat", "drop|error|skip", "skip", "fetch|refuse", "fetch",
 	).Replace(syntax)
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\n"+values+"}\n"), nil)
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, values)
 	}
-	for _, member := range []string{"@id", "config", "surface", "discover", "base_url", "api_key", "header", "models", "transport", "weight", "priority", "policy", "fallback", "retries", "anonymous", "caddy", "keys", "groups", "group", "not_before", "expires", "metadata", "disabled", "keys_file", "jwt", "jwks", "issuer", "audience", "key_claim", "models_claim", "group_claim", "origins", "heartbeat", "on_disconnect", "drain", "commit_early", "resumable", "cost_header", "max_body", "media", "prices", "on_unsupported", "api",
+	for _, member := range []string{"@id", "config", "surface", "discover", "base_url", "api_key", "header", "models", "transport", "weight", "priority", "policy", "fallback", "retries", "anonymous", "caddy", "keys", "groups", "group", "not_before", "expires", "metadata", "disabled", "keys_file", "jwt", "jwks", "issuer", "audience", "key_claim", "models_claim", "group_claim", "origins", "heartbeat", "on_disconnect", "drain", "commit_early", "resumable", "cost_header", "max_body", "media", "prices", "log_payloads", "mode", "ratio", "on_unsupported", "api",
 		"trace_context", "health", "uri", "interval", "status", "method", "failures", "match", "fallback_on", "timeout", "connect", "first_token", "idle", "total", "on_ambiguous", "on_empty",
 		"limits", "requests", "rpm", "rpd", "tokens", "tpm", "concurrency", "budget", "queue", "unpriced", "per_key", "state", "prefix", "instances", "cluster",
 		"set", "default", "cache", "ttl", "max_entry", "scope", "stale_if_error", "secret", "only_deterministic", "respect_upstream", "tool_calls", "ignore_client", "breaker", "success_rate", "samples", "window", "open", "max_open"} {
@@ -122,13 +122,15 @@ func TestReadmeNamesWhatThereIs(t *testing.T) {
 			t.Errorf("provider %s is not in the README", name)
 		}
 	}
-	source, err := os.ReadFile("records.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, found := range regexp.MustCompile(`(?:\(e, |e\.Add\w+\()"(\w+)"`).FindAllSubmatch(source, -1) {
-		if !strings.Contains(text, "`"+string(found[1])+"`") {
-			t.Errorf("%s of records is not in the README", found[1])
+	for _, file := range []string{"records.go", "payloads.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range regexp.MustCompile(`(?:\(e, |e\.Add\w+\()"(\w+)"`).FindAllSubmatch(source, -1) {
+			if !strings.Contains(text, "`"+string(found[1])+"`") {
+				t.Errorf("%s of %s is not in the README", found[1], file)
+			}
 		}
 	}
 	for name := range exampleTests {

@@ -2,10 +2,12 @@ package llmproxy
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddyllm/llmproxy/gateway"
 	"github.com/caddyllm/llmproxy/usage"
 )
 
@@ -34,7 +36,11 @@ func (r *loggedRecord) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	e.AddInt("status", r.Status)
 	e.AddString("ending", string(r.Ending))
 	addString(e, "error", r.Error)
+	addInt(e, "error_status", int64(r.ErrorStatus))
 	addString(e, "cause", r.Cause)
+	if call := (*usage.Record)(r); level(call) > zapcore.InfoLevel {
+		addString(e, "advice", adviceOn(call))
+	}
 	addString(e, "finish_reason", r.Finish)
 	addString(e, "cache", r.Cache)
 	addString(e, "cache_reason", r.CacheReason)
@@ -85,12 +91,50 @@ func (r *loggedRecord) MarshalLogObject(e zapcore.ObjectEncoder) error {
 }
 
 // level is how loud a call is: what the gateway or a provider did wrong is an
-// error, what the client did wrong is not.
+// error, even if the answer's status was 200 by then, what the client did wrong is
+// not. In between is what the operator's own account or orders brought about.
 func level(r *usage.Record) zapcore.Level {
-	if r.Ending == usage.Broken || r.Ending == usage.Failed && r.Status >= 500 {
+	switch {
+	case r.Error == "" || r.Ending == usage.ClientGone || r.Error == "not_cached": // which the client asked for
+		return zapcore.InfoLevel
+	case r.Error == "gateway_stopping":
+		return zapcore.WarnLevel
+	case r.Ending == usage.Broken || r.ErrorStatus >= http.StatusInternalServerError:
 		return zapcore.ErrorLevel
+	case r.Ending == usage.Failed && r.ErrorStatus == http.StatusTooManyRequests:
+		return zapcore.WarnLevel
 	}
 	return zapcore.InfoLevel
+}
+
+// adviceOn says what can be done about a call's error. A provider's own code may be
+// any: the kind of the last failure is one of ours.
+func adviceOn(r *usage.Record) string {
+	if known := advice[r.Error]; known != "" || len(r.Failures) == 0 {
+		return known
+	}
+	return advice[r.Failures[len(r.Failures)-1].Kind]
+}
+
+// advice is what an operator can do about an error, by its code or kind.
+var advice = map[string]string{
+	"upstream_auth_error":        "check the provider's credential, and what its account may use",
+	"invalid_api_key":            "check the provider's credential, and what its account may use",
+	"permission_denied":          "check what the provider's credential may use",
+	"overloaded":                 "the provider is overloaded; a second target or a fallback keeps calls going",
+	"timeout":                    "the provider is slow or silent: give it more time with timeout of the model, or another target",
+	"upstream_error":             "see cause; check base_url, the way there, and the provider's own status; a second target or a fallback keeps calls going",
+	"upstream_timeout":           "the provider is slow or silent: give it more time with timeout of the model, or another target",
+	"upstream_stream_error":      "the provider or something on the way cut the stream: see whether it is always after the same time",
+	"upstream_protocol_error":    "see cause; check that base_url leads to the API of the provider's type, and not to a page or a proxy",
+	"event_too_large":            "the provider sent an event above the bound; ask for less at once",
+	"no_healthy_upstream":        "GET /llm_proxy/status of the admin API says why no target can be asked; add a target or a fallback",
+	"rate_limit_exceeded":        "the provider's limits are reached: add keys or targets, or hold calls back with limits and queue",
+	"insufficient_quota":         "the account at the provider is out of money or quota",
+	"internal_error":             "the line \"a call panicked\" of this request_id says where: report it",
+	"authentication_unavailable": "the issuer's keys cannot be had: see the lines about them",
+	"limiter_unavailable":        "the store of limits cannot be reached: check state",
+	"gateway_stopping":           "a longer grace_period lets calls end",
 }
 
 func addString(e zapcore.ObjectEncoder, name, value string) {
@@ -123,6 +167,7 @@ func (f *failure) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	e.AddString("provider", f.Provider)
 	e.AddString("model", f.Model)
 	e.AddString("error", f.Error)
+	addString(e, "kind", f.Kind)
 	addString(e, "cause", f.Cause)
 	addInt(e, "input_tokens", f.Tokens.Input)
 	addInt(e, "output_tokens", f.Tokens.Output)
@@ -158,5 +203,24 @@ func (a stringArray) MarshalLogArray(e zapcore.ArrayEncoder) error {
 	for _, s := range a {
 		e.AppendString(s)
 	}
+	return nil
+}
+
+// loggedPanic is a panic with what is known of its call: places, and no content.
+type loggedPanic gateway.Panic
+
+// MarshalLogObject writes the panic.
+func (p *loggedPanic) MarshalLogObject(e zapcore.ObjectEncoder) error {
+	r := p.Call
+	e.AddString("request_id", r.RequestID)
+	addString(e, "user_id", r.Principal)
+	e.AddString("operation", r.Operation)
+	addString(e, "requested_model", r.RequestedModel)
+	addString(e, "route", r.Route)
+	addString(e, "provider", r.Provider)
+	addString(e, "model", r.Model)
+	e.AddInt("attempts", r.Attempts)
+	e.AddString("panic", p.What)
+	e.AddByteString("stack", p.Stack)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -41,6 +42,8 @@ type counters struct {
 	mu      sync.Mutex
 	limiter *limits.Limiter
 	closed  bool
+	// away is what was logged last of the store.
+	away atomic.Bool
 }
 
 // openingTime is how long a call waits for counters that are not open yet, which is so
@@ -79,6 +82,22 @@ func (s *counters) use() error {
 	s.limiter = limits.NewLimiter(store)
 	close(s.ready)
 	return nil
+}
+
+// tellIfAway logs that the store cannot be reached, or can again.
+func (s *counters) tellIfAway(logger *zap.Logger) {
+	limiter := s.opened()
+	if limiter == nil {
+		return
+	}
+	away := limiter.Degraded()
+	switch {
+	case s.away.Swap(away) == away:
+	case away:
+		logger.Error("the store of limits cannot be reached, each instance keeps to its part meanwhile: check state")
+	default:
+		logger.Info("the store of limits can be reached again")
+	}
 }
 
 // opened is the limiter, nil if nothing is open.

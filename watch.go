@@ -107,6 +107,9 @@ func (a *App) reload() {
 	}
 	for _, h := range a.list() {
 		if g := h.acquire(); g != nil {
+			if g.counted != nil {
+				g.counted.tellIfAway(a.logger)
+			}
 			if g.own != nil {
 				g.own.reload(a.logger)
 			}

@@ -70,6 +70,7 @@ func TestYAMLSaysWhatTheCaddyfileSays(t *testing.T) {
 		}
 		retries 3
 		max_body 16MiB
+		log_payloads sampled 0.5
 		breaker {
 			failures 3
 			open 2s
@@ -112,6 +113,7 @@ auth:
   origins: [https://app.example.com]
 stream: { heartbeat: 10s, on_disconnect: drain, drain: 30s, commit_early: 20s, resumable: 5m }
 retries: 3
+log_payloads: { mode: sampled, ratio: 0.5 }
 max_body: 16777216
 breaker: { failures: 3, open: 2s }
 `

@@ -107,6 +107,13 @@ func (a *Authenticator) Principal(id string) (*Principal, bool) {
 // Keys tells of all keys, by id. It tells no secret and no digest.
 func (a *Authenticator) Keys() []KeyInfo { return a.ring.Load().list(a.off) }
 
+// IsKey tells a secret of a key, valid or not, from any other text.
+func (a *Authenticator) IsKey(text string) bool {
+	digest := DigestOf(text)
+	found, ok := a.ring.Load().secrets[digest.index()]
+	return ok && found.digest == digest
+}
+
 // Quotas lists what keys and groups may use, groups first.
 func (a *Authenticator) Quotas() []*limits.Quota { return a.ring.Load().listQuotas() }
 

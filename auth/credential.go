@@ -51,6 +51,20 @@ func findCredential(r *http.Request, others bool) (c credential) {
 	return c
 }
 
+// Credentials are what a request proves its sender with, whether or not that is
+// good: nothing of it belongs into a log.
+func Credentials(r *http.Request) []string {
+	secrets := []string{findCredential(r, true).secret}
+	if handed := handedOn(r); handed != nil {
+		secrets = append(secrets, handed.secret)
+	}
+	if _, password, ok := r.BasicAuth(); ok {
+		_, encoded, _ := strings.Cut(r.Header.Get(authorization), " ")
+		secrets = append(secrets, password, encoded)
+	}
+	return secrets
+}
+
 func (c *credential) add(value string) {
 	switch {
 	case value == "" || value == c.secret:

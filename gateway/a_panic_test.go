@@ -145,7 +145,9 @@ func TestA11PanicIsToldToTheClientAndLeavesNothingBehind(t *testing.T) {
 				t.Fatalf("%d panics were told of", len(told.told))
 			}
 			p := told.told[0]
-			equal(t, "request", p.RequestID, record.RequestID)
+			equal(t, "request", p.Call.RequestID, record.RequestID)
+			equal(t, "operation", p.Call.Operation, "chat")
+			equal(t, "status of the error", record.ErrorStatus, 500)
 			equal(t, "what", p.What, "string")
 			if !strings.Contains(string(p.Stack), "fragile") || strings.Contains(string(p.Stack), mistake) {
 				t.Errorf("the stack is %s", p.Stack)

@@ -91,6 +91,7 @@ func TestErrorsAfterTheHeaderAreTheStreamsOwn(t *testing.T) {
 		record := g.record(t)
 		equal(t, "ending", record.Ending, usage.Failed)
 		equal(t, "status", record.Status, 200)
+		equal(t, "status of the error", record.ErrorStatus, 503)
 		if record.Error == "" {
 			t.Error("the record has no error")
 		}

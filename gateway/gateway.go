@@ -32,6 +32,8 @@ type Gateway struct {
 	Observer Observer
 	// Panicked is told of panics, which end one call and nothing else; nil: nobody is.
 	Panicked func(*Panic)
+	// Payloads are kept of calls, for a log; nil: they are not.
+	Payloads *Payloads
 	Limits   Limits
 	// Quotas hold calls to what may be used; nil: that is as much as one likes.
 	Quotas *Quotas

@@ -5,11 +5,14 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/caddyllm/llmproxy/usage"
 )
 
 // A Panic is a mistake in the program that ended a call.
 type Panic struct {
-	RequestID string
+	// Call is what is known of the call by now. It goes on.
+	Call *usage.Record
 	// What is the panic's text where that is Go's own, else its type: a text of
 	// anybody else's may hold what is in a request.
 	What string
@@ -29,14 +32,15 @@ func (c *call) rescue() {
 		panic(value)
 	}
 	if c.g.Panicked != nil {
-		c.g.Panicked(&Panic{RequestID: c.record.RequestID, What: describe(value), Stack: debug.Stack()})
+		c.record.Operation = c.operationName()
+		c.g.Panicked(&Panic{Call: &c.record, What: describe(value), Stack: debug.Stack()})
 	}
 	c.whole = false // or the answer would be cached
 	if !c.committed {
 		c.fail(errInternal)
 		return
 	}
-	c.record.Error = errInternal.Class()
+	c.record.Error, c.record.ErrorStatus = errInternal.Class(), http.StatusInternalServerError
 	if c.hasEnd || !c.failInStream(errInternal) {
 		panic(http.ErrAbortHandler)
 	}

@@ -54,6 +54,8 @@ type call struct {
 	hit bool
 	// resumed tells that the call reads the stream of another one.
 	resumed bool
+	// payload is what the call says, to be logged; nil: it is not.
+	payload *payload
 	// committed is set when the first byte of an answer goes to the client,
 	// and nowhere but in commit, commitStream and follow: from then on there is no other target.
 	committed bool
@@ -165,7 +167,8 @@ func (c *call) prepare() error {
 	if err := c.g.readBody(c.w, c.r, c.body); err != nil {
 		return err
 	}
-	c.guard() // not before: net/http looks at the writer when a body is too large
+	c.keepPayload() // not before: net/http looks at the writer when a body is too large
+	c.guard()
 	if err := c.readRouting(); err != nil {
 		return err
 	}
@@ -228,7 +231,7 @@ func (c *call) fail(err error) {
 	if !errors.As(err, &e) {
 		e = errInternal
 	}
-	c.record.Error = e.Class()
+	c.record.Error, c.record.ErrorStatus = e.Class(), e.KnownStatus()
 	if !c.committed && !c.failInStream(e) {
 		c.writeError(err)
 	}

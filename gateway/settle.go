@@ -24,7 +24,7 @@ func (c *call) settle() {
 	if c.record.Ending == "" {
 		c.record.Ending = c.ending()
 		if c.record.Error == "" { // a panic, which goes on from here
-			c.record.Error = errInternal.Class()
+			c.record.Error, c.record.ErrorStatus = errInternal.Class(), http.StatusInternalServerError
 		}
 	}
 	if c.endsWithCost {
@@ -34,6 +34,7 @@ func (c *call) settle() {
 	c.body.release()
 	c.endTrace()
 	c.g.Observer.Settled(c.r, &c.record)
+	c.payload.log(c)
 }
 
 func (c *call) ending() usage.Ending {

@@ -47,6 +47,9 @@ type Record struct {
 	Ending Ending
 	// Error is the machine code of the error, empty if there was none.
 	Error string
+	// ErrorStatus is the HTTP status of the error; the answer's may be 200, if it had
+	// begun. 0: there was none, or it came after the answer's beginning.
+	ErrorStatus int
 	// Cause is the transport's own error, for the operator; it may name hosts.
 	Cause string
 	// Dropped are the request members that the provider could not be given, as JSON pointers.
