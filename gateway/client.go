@@ -15,6 +15,7 @@ type streamWriter struct {
 	// mu orders the writes of the relay and of the heartbeat, of this stream alone.
 	mu        sync.Mutex
 	stopped   bool
+	begun     bool // something went out
 	lastWrite time.Time
 	every     time.Duration
 	heartbeat []byte
@@ -46,7 +47,19 @@ func (s *streamWriter) write(p []byte) (int, error) {
 	return s.send(p)
 }
 
+// writeLast writes the last bytes. They go out with the end of the body, in one
+// piece, when the handler returns; nothing may be written after them. An answer of
+// which nothing went out before would get a length, which is not a stream's.
+func (s *streamWriter) writeLast(p []byte) (int, error) {
+	s.stop()
+	if !s.begun {
+		return s.send(p)
+	}
+	return s.w.Write(p)
+}
+
 func (s *streamWriter) send(p []byte) (int, error) {
+	s.begun = true
 	n, err := s.w.Write(p)
 	if err == nil {
 		err = s.control.Flush()

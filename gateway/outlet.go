@@ -123,7 +123,11 @@ func (c *call) send(events []byte) bool {
 	}
 	events = c.keepEvents(events)
 	if !c.gone() {
-		n, err := c.writer.write(events)
+		write := c.writer.write
+		if c.hasEnd && !c.lingers() {
+			write = c.writer.writeLast
+		}
+		n, err := write(events)
 		c.record.BytesOut += int64(n)
 		if err == nil {
 			return true
@@ -187,6 +191,19 @@ func (c *call) failInStream(e *transform.Error) bool {
 		c.endStream(c.client.AppendStreamError(nil, e, c.record.RequestID), e)
 	}
 	return true
+}
+
+// lingers tells whether the handler may have something to do at the end that the
+// client need not wait for.
+func (c *call) lingers() bool {
+	if c.cache != nil {
+		return true
+	}
+	if c.g.Quotas == nil {
+		return false
+	}
+	limiter := c.limiter()
+	return limiter != nil && limiter.Remote()
 }
 
 // endStream writes the last events of a stream: its own end, or an error.
