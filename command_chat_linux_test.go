@@ -3,6 +3,7 @@ package llmproxy_test
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
@@ -58,7 +59,10 @@ func startAtTerminal(t *testing.T, dir string, args ...string) (terminal *os.Fil
 
 func TestChatAtATerminal(t *testing.T) {
 	port := freePort(t)
-	dir := writeConfig(t, "Caddyfile", ":"+port+" {\nllm_proxy {\nprovider mock\nmodel demo mock/echo\nauth anonymous\n}\n}\n")
+	dir := writeConfig(t, "Caddyfile", ":"+port+" {\nllm_proxy {\nprovider mock\nmodel demo mock/echo\nprices prices.yaml\ncost_header\nauth anonymous\n}\n}\n")
+	if err := os.WriteFile(filepath.Join(dir, "prices.yaml"), []byte("prices:\n  mock/echo: { input: 1000, output: 1000 }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	start(t, dir, nil, "--config", "Caddyfile")
 	terminal, seen, wait := startAtTerminal(t, dir, "llm-proxy", "chat", "--address", "http://localhost:"+port)
 	type_ := func(text string) {
@@ -70,7 +74,7 @@ func TestChatAtATerminal(t *testing.T) {
 	seen.await(t, "Talking to demo.")
 	seen.await(t, "> ")
 	type_("Hello there\n")
-	seen.await(t, " tokens in, 2 out, ")
+	seen.await(t, " tokens in, 2 out, ", ", $0.0") // and what it costs
 	type_("/model mock/slow\n")
 	seen.await(t, "Talking to mock/slow from here on.")
 	type_("one two three four five six seven eight nine ten\n")

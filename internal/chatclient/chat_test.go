@@ -251,6 +251,7 @@ func TestTheCostOfAnAnswerIsTold(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Trailer", "X-Llm-Cost")
 		_, _ = io.WriteString(w, "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: [DONE]\n\n")
+		_ = http.NewResponseController(w).Flush()
 		w.Header().Set("X-Llm-Cost", "0.0042")
 	}))
 	defer server.Close()

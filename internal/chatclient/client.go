@@ -189,6 +189,7 @@ func readStream(body io.Reader, add func(*chunk)) error {
 			case len(data) == 0:
 				continue // a heartbeat
 			case string(data) == "[DONE]":
+				_, _ = io.CopyN(io.Discard, body, maxAnswer) // trailers come behind the end
 				return nil
 			}
 			var piece chunk
