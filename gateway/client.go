@@ -47,12 +47,15 @@ func (s *streamWriter) write(p []byte) (int, error) {
 	return s.send(p)
 }
 
+// leastStream is what net/http keeps back at most, to give a whole answer a length,
+// which is not a stream's: 2 KiB, and 4 over HTTP/2.
+const leastStream = 4 << 10
+
 // writeLast writes the last bytes. They go out with the end of the body, in one
-// piece, when the handler returns; nothing may be written after them. An answer of
-// which nothing went out before would get a length, which is not a stream's.
+// piece, when the handler returns; nothing may be written after them.
 func (s *streamWriter) writeLast(p []byte) (int, error) {
 	s.stop()
-	if !s.begun {
+	if !s.begun && len(p) <= leastStream {
 		return s.send(p)
 	}
 	return s.w.Write(p)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -17,10 +18,12 @@ func TestLastEventsGoOutWithTheEndOfTheBody(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		before []string
+		last   string
 		want   int
 	}{
-		{"a stream that has begun", []string{"data: 1\n\n", "data: 2\n\n"}, 2},
-		{"a stream of one piece is no answer with a length", nil, 1},
+		{"a stream that has begun", []string{"data: 1\n\n", "data: 2\n\n"}, "data: [DONE]\n\n", 2},
+		{"a stream of one piece is no answer with a length", nil, "data: [DONE]\n\n", 1},
+		{"a long one gets none", nil, "data: " + strings.Repeat("x", leastStream) + "\n\n", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			client := &flushes{ResponseRecorder: *httptest.NewRecorder()}
@@ -32,12 +35,11 @@ func TestLastEventsGoOutWithTheEndOfTheBody(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			const last = "data: [DONE]\n\n"
-			if n, err := s.writeLast([]byte(last)); n != len(last) || err != nil {
+			if n, err := s.writeLast([]byte(test.last)); n != len(test.last) || err != nil {
 				t.Fatalf("wrote %d bytes: %v", n, err)
 			}
 			s.beat() // which comes too late
-			if client.n != test.want || client.Body.String() != want+last {
+			if client.n != test.want || client.Body.String() != want+test.last {
 				t.Errorf("%d flushes of %q, want %d", client.n, client.Body, test.want)
 			}
 		})

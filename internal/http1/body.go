@@ -66,6 +66,17 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, b.err
 }
 
+// Ready tells that the next read does not wait.
+func (b *body) Ready() bool {
+	switch {
+	case b.state.Load() != isOpen:
+		return false
+	case b.chunked && b.left == 0:
+		return b.hasLine()
+	}
+	return b.conn.r < b.conn.w
+}
+
 // Close implements [io.Closer]. If the rest has arrived already the connection
 // can be used again.
 func (b *body) Close() error {

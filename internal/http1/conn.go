@@ -44,8 +44,6 @@ type conn struct {
 	// buf[r:w] was received and not used yet.
 	buf  []byte
 	r, w int
-	// hungry tells that the last read filled all the space there was.
-	hungry bool
 	// burst is memory in place of buf's own, which is small meanwhile.
 	burst *burst
 	small []byte
@@ -313,21 +311,22 @@ func (c *conn) fill() error {
 	if c.dry {
 		return errDry
 	}
-	if c.hungry && c.burst == nil {
-		c.expand()
-	}
 	space := c.space()
 	if len(space) == 0 {
 		return io.ErrShortBuffer
 	}
 	n, err := c.receive(space)
-	c.w += n
-	c.hungry = n == len(space)
+	if c.w += n; n == len(space) && c.burst == nil {
+		c.expand()
+		if c.secure == nil {
+			c.w += c.socket.readReady(c.buf[c.w:])
+		}
+	}
 	return err
 }
 
 // burst is a buffer for an answer that comes faster than it is read, so that it is
-// read with fewer calls.
+// read, and passed on, with fewer calls.
 type burst [32 << 10]byte
 
 var bursts = sync.Pool{New: func() any { return new(burst) }}
@@ -343,7 +342,7 @@ func (c *conn) expand() {
 
 // shrink gives back what was needed for one answer.
 func (c *conn) shrink() {
-	c.hungry, c.r, c.w = false, 0, 0
+	c.r, c.w = 0, 0
 	if c.burst != nil {
 		bursts.Put(c.burst)
 		c.burst, c.buf, c.small = nil, c.small, nil

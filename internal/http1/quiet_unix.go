@@ -9,11 +9,16 @@ import (
 )
 
 // question asks the system whether a socket has anything to read, its end
-// included. It is made once for each socket, so that asking allocates nothing.
+// included, or for what there is. It is made once for each socket, so that asking
+// allocates nothing.
 type question struct {
 	poll  [1]unix.PollFd
 	put   func(fd uintptr)
 	quiet bool
+
+	read func(fd uintptr) bool
+	into []byte
+	n    int
 }
 
 func (q *question) init() {
@@ -27,6 +32,21 @@ func (q *question) init() {
 			}
 		}
 	}
+	q.read = func(fd uintptr) bool {
+		if n, err := unix.Read(int(fd), q.into); err == nil { //nolint:gosec // descriptors are small
+			q.n = n
+		}
+		return true // whatever it was: there is no waiting
+	}
+}
+
+// readReady reads what has arrived, and does not wait. An end or an error comes
+// again at the next read.
+func (s *socket) readReady(p []byte) int {
+	s.ask.into, s.ask.n = p, 0
+	_ = s.raw.Read(s.ask.read)
+	s.ask.into = nil
+	return s.ask.n
 }
 
 // isQuiet tells that nothing came, not even the end.

@@ -61,8 +61,9 @@ func kept(memory []byte) []byte {
 	return memory[:0]
 }
 
-// Fill reads once from r and returns what Read returned. It invalidates all events returned so far.
-// The error is [ErrTooLarge] if the current event fills Max bytes and is still not whole.
+// Fill reads from r and returns what Read returned. It reads once, or a few times while r says by a
+// method Ready that there is more at hand. It invalidates all events returned so far. The error is
+// [ErrTooLarge] if the current event fills Max bytes and is still not whole.
 func (b *Buffer) Fill(r io.Reader) (int, error) {
 	limit := b.Max
 	if limit <= 0 {
@@ -82,6 +83,12 @@ func (b *Buffer) Fill(r io.Reader) (int, error) {
 	}
 	b.hungry = n == len(free)
 	b.text = b.text[:len(b.text)+n]
+	if err == nil && b.hungry && size < min(burstSize, limit) {
+		if ready, ok := r.(interface{ Ready() bool }); ok && ready.Ready() {
+			more, err := b.Fill(r)
+			return n + more, err
+		}
+	}
 	return n, err
 }
 

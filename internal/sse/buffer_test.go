@@ -348,3 +348,37 @@ func simpleParse(stream []byte) string {
 	}
 	return expected(events, flush())
 }
+
+// burst has pieces at hand, and says so until there are none.
+type burst struct{ pieces []string }
+
+func (b *burst) Ready() bool { return len(b.pieces) > 0 }
+
+func (b *burst) Read(p []byte) (int, error) {
+	if len(b.pieces) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, b.pieces[0])
+	if b.pieces[0] = b.pieces[0][n:]; b.pieces[0] == "" {
+		b.pieces = b.pieces[1:]
+	}
+	return n, nil
+}
+
+func TestFillTakesWhatIsAtHand(t *testing.T) {
+	event := "data: " + strings.Repeat("x", 1000) + "\n\n"
+	source := &burst{pieces: []string{strings.Repeat(event, 25), event}}
+	var b Buffer
+	events := 0
+	for _, want := range []int{25, 26} {
+		if _, err := b.Fill(source); err != nil {
+			t.Fatal(err)
+		}
+		for _, ok := b.Next(); ok; _, ok = b.Next() {
+			events++
+		}
+		if events != want {
+			t.Errorf("%d events, want %d", events, want)
+		}
+	}
+}
