@@ -34,9 +34,27 @@ function moved(step, plot) {
 const nameless = {model: "no model", key: "nobody known", provider: "no provider"}
 const nameOf = s => s.other ? "all others" : s.name || nameless[state.by]
 
+const idOf = s => s.other ? "\0" : s.name
+
+// A name keeps its colour and its place while it is plotted, whatever its weight.
+const slots = new Map()
+function assignSlots(plotted) {
+	const wanted = new Set(plotted.map(s => state.by + idOf(s)))
+	for (const id of slots.keys()) {
+		if (!wanted.has(id)) slots.delete(id)
+	}
+	for (const id of wanted) {
+		if (slots.has(id)) continue
+		const taken = new Set(slots.values())
+		slots.set(id, [...Array(maxSeries).keys()].find(slot => !taken.has(slot)))
+	}
+}
+const slotOf = s => s.points ? slots.get(state.by + idOf(s)) : maxSeries - 1
+
 function showHistory() {
-	const report = state.report
-	const series = report.series.filter(s => s.points).map((s, slot) => ({id: s.other ? "\0" : s.name, name: nameOf(s), slot, points: s.points, sum: s.sum}))
+	const report = state.report, plotted = report.series.filter(s => s.points)
+	assignSlots(plotted)
+	const series = plotted.map(s => ({id: idOf(s), name: nameOf(s), slot: slotOf(s), points: s.points, sum: s.sum})).sort((a, b) => a.slot - b.slot)
 	if (report.rest) {
 		const n = report.series.length - series.length
 		series.push({id: "\0rest", name: `${n} more`, slot: maxSeries - 1, points: report.rest.points, sum: report.rest.sum})
@@ -83,7 +101,7 @@ function showSums(report) {
 		put($("sums"), el("p", {class: "empty"}, "No calls in this time. What comes from now on shows up here."))
 		return
 	}
-	const rows = report.series.map((s, i) => ({...s, title: nameOf(s), slot: s.points ? i : maxSeries - 1}))
+	const rows = report.series.map(s => ({...s, title: nameOf(s), slot: slotOf(s)}))
 	const all = {...report.all, title: "All", kind: "lead"}
 	put($("sums"), table(`Sums of the last ${state.range} by ${state.by}`, sumColumns(), report.series.length > 1 ? [rows, [all]] : [rows]))
 }

@@ -8,16 +8,16 @@ export function showTiles(at, data) {
 	const tiles = [
 		["In flight", exact(data.status.in_flight, number), "calls being served"],
 		["Calls per minute", exact(data.calls_per_minute, number), "last 60 seconds", minutes.requests],
-		["Error rate", percent(hour.errors, hour.requests), hour.requests ? `${number(hour.errors)} of ${number(hour.requests)} calls, last hour` : "no calls in the last hour", minutes.errors, hour.errors > 0 && hour.errors / hour.requests >= .05],
+		["Error rate", percent(hour.errors, hour.requests), hour.requests ? `${number(hour.errors)} of ${number(hour.requests)}, last hour` : "no calls in the last hour", minutes.errors, hour.errors > 0 && hour.errors / hour.requests >= .05],
 		["Tokens per minute", exact(data.tokens_per_minute, number), "last 60 seconds", minutes.tokens],
 		["Cost today", exact(today.cost, money), today.unpriced ? `${number(today.unpriced)} calls have no price` : "since midnight UTC", minutes.cost],
-		["Cache hits", percent(day.cache_hits, day.cache_asked), day.cache_asked ? `${number(day.cache_hits)} of ${number(day.cache_asked)} lookups, 24 h` : "no lookups in 24 h"],
+		["Cache hits", percent(day.cache_hits, day.cache_asked), day.cache_asked ? `${number(day.cache_hits)} of ${number(day.cache_asked)}, 24 h` : "no lookups in 24 h"],
 	]
 	put(at, tiles.map(([title, value, note, values, bad]) => el("div", {class: "tile"},
 		el("dt", null, title),
 		el("dd", {class: bad ? "value bad" : "value"}, value),
 		el("dd", {class: "note"}, note),
-		el("dd", {class: "spark", "aria-hidden": "true"}, values ? spark(values) : null))))
+		el("dd", {class: "spark", "aria-hidden": "true"}, values ? spark(values.slice(0, -1)) : null))))
 }
 
 // Words for states, how grave they are, and what they mean.
@@ -46,12 +46,12 @@ export function showProviders(at, note, data) {
 	put(note, all.length ? `${all.filter(p => p.state === "ready").length} of ${all.length} ready` : "")
 	const wait = row => row.until ? [until(row.until, now), el("span", {class: "sub"}, when(row.until, now))] : none
 	const columns = [
-		["Provider and models", row => row.type ? [el("span", {class: "name"}, row.name), row.type !== row.name && el("span", {class: "sub"}, row.type)] : el("span", {class: "name"}, row.model)],
+		["Provider and models", row => row.type ? el("span", {class: "name"}, row.name, row.type !== row.name && el("span", {class: "aside"}, " " + row.type)) : el("span", {class: "name"}, row.model)],
 		["State", row => row.state ? state(row.state) : none],
 		["Ready again in", wait, "num"],
 		["In flight", row => exact(row.in_flight ?? 0, number), "num"],
-		["Answer takes", row => duration(row.latency_ms), "num"],
-		["First token", row => duration(row.ttft_ms), "num"],
+		["Expected duration", row => duration(row.latency_ms), "num"],
+		["Expected first token", row => duration(row.ttft_ms), "num"],
 		["Keys", keysOf],
 	]
 	const tables = handlers.filter(h => h.providers?.length).map((handler, i) => {
@@ -94,7 +94,7 @@ function putRegions(at, tables, empty) {
 		at.replaceChildren(...(tables.length ? tables.map(() => el("div", {class: "scroll", tabindex: 0, role: "region"})) : [el("p", {class: "empty"}, empty)]))
 	}
 	tables.forEach(([label, content], i) => {
-		at.children[i].setAttribute("aria-label", label)
+		at.children[i].setAttribute("aria-label", "Table: " + label)
 		put(at.children[i], content)
 	})
 }
@@ -118,7 +118,7 @@ export function showLimits(at, note, data) {
 		["Limit", l => l.limit],
 		["Used", l => gauge(l, share(l))],
 		["Used so far", l => [amount(l, l.used), " of ", amount(l, l.max)], "num"],
-		["Free again in", l => l.resets_at ? until(l.resets_at, now) : none, "num"],
+		["Resets in", l => l.resets_at ? until(l.resets_at, now) : none, "num"],
 	]
 	const tables = rows.length ? [["Limits and budgets", table("Limits and budgets, the fullest first", columns, [rows.slice(0, mostLimits)])]] : []
 	putRegions(at, tables, "No limit and no budget is configured.")
