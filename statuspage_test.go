@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -404,11 +405,63 @@ func TestStatusPageIsKeptOverReloads(t *testing.T) {
 	}
 }
 
+// Of very many keys those are shown that call.
+func TestStatusPageShowsTheLimitsOfKeysThatCall(t *testing.T) {
+	var keys strings.Builder
+	for i := range 130 {
+		fmt.Fprintf(&keys, "key k%03d secret-of-k%03d {\nlimits {\nrpm 9\n}\n}\n", i, i)
+	}
+	_, base, _ := statusSite(t, onePage+"handle_path /many/* {\nllm_proxy {\nprovider mock\nauth {\n"+keys.String()+"}\n}\n}\n")
+	type report struct {
+		Reports []struct{ Limits []struct{ ID string } }
+		Omitted int
+	}
+	ids := func() (list []string, omitted int) {
+		r := shown[report](t, base+"/llm-status/", "limits")
+		for _, one := range r.Reports {
+			for _, limit := range one.Limits {
+				list = append(list, limit.ID)
+			}
+		}
+		return list, r.Omitted
+	}
+	all, omitted := ids()
+	if len(all) != 100 || omitted != 31 { // one key is of the other handler
+		t.Errorf("%d limits are shown, %d are not", len(all), omitted)
+	}
+	for i := range 130 {
+		if id := fmt.Sprintf("k%03d", i); !slices.Contains(all, id) {
+			exchange(t, http.DefaultClient, http.MethodPost, base+"/many/v1/chat/completions", chatBody("mock/echo", "hi", false), "Authorization", "Bearer secret-of-"+id).says(t, 200)
+			if all, omitted = ids(); !slices.Contains(all, id) || omitted != 30 {
+				t.Errorf("%s called, and is not among %d; %d are left out", id, len(all), omitted)
+			}
+			return
+		}
+	}
+}
+
+func TestStatusPageWithoutAnyGateway(t *testing.T) {
+	dir, port := t.TempDir(), freePort(t)
+	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte("http://127.0.0.1:"+port+" {\n\tllm_status\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, dir, nil, "--config", "Caddyfile")
+	page := "http://127.0.0.1:" + port + "/"
+	if overview := shown[pageOverview](t, page, "overview"); len(overview.Status.Handlers) != 0 || overview.CallsPerMinute != 0 {
+		t.Errorf("the overview is %+v", overview)
+	}
+	if calls := shown[[]pageCall](t, page, "calls"); len(calls) != 0 {
+		t.Errorf("the calls are %+v", calls)
+	}
+	exchange(t, http.DefaultClient, http.MethodGet, page+"data/limits", "").says(t, 200, `"reports":[]`)
+}
+
 func TestStatusPageAnswersAtOnce(t *testing.T) {
 	_, base, _ := statusSite(t, onePage)
 	for range 10 {
 		mixedLoad(t, base)
 	}
+	shown[[]pageCall](t, base+"/llm-status/", "calls") // the first password costs what later ones do not
 	began, bytes := time.Now(), 0
 	for _, name := range []string{"", "page.css", "icon.svg", "page.js", "format.js", "plot.js", "tables.js",
 		"data/overview", "data/calls", "data/limits", "data/history?range=24h&by=model"} {

@@ -11,6 +11,8 @@ const dayAndTime = new Intl.DateTimeFormat("en-GB", {day: "numeric", month: "sho
 export const none = "–"
 
 export const number = n => Math.abs(n) < 100_000 ? whole.format(n) : short.format(n)
+// shortNumber is for round ones.
+export const shortNumber = n => n < 10_000 ? whole.format(n) : short.format(n)
 export const money = n => n === 0 ? "$0" : Math.abs(n) >= 0.1 ? cents.format(n) : fine.format(n)
 export const percent = (part, all) => {
 	if (!all) return none

@@ -1,6 +1,6 @@
 // The status page: fetches what is new every few seconds, while anybody looks.
 
-import {duration, el, exact, money, none, number, percent, put, shortDuration, table, timeOf, when} from "./format.js"
+import {duration, el, exact, money, none, number, percent, put, shortDuration, shortNumber, table, timeOf, when} from "./format.js"
 import {Plot, defineTextures, maxSeries, swatch} from "./plot.js"
 import {showCalls, showLimits, showProviders, showTiles} from "./tables.js"
 
@@ -20,8 +20,8 @@ const measures = {
 const measure = el("select", {"aria-label": "Latency measure"}, Object.entries(measures).map(([value, text]) => el("option", {value}, text)))
 const add = (a, b) => a.map((n, i) => n + b[i])
 const plots = [
-	{title: "Requests", format: number, values: p => p.requests, empty: "No calls", whole: s => number(s.requests)},
-	{title: "Tokens", format: number, values: p => add(p.input, p.output), empty: "No tokens", whole: s => `${number(s.input)} in, ${number(s.output)} out`},
+	{title: "Requests", format: number, tick: shortNumber, least: 1, values: p => p.requests, empty: "No calls", whole: s => number(s.requests)},
+	{title: "Tokens", format: number, tick: shortNumber, least: 1, values: p => add(p.input, p.output), empty: "No tokens", whole: s => `${number(s.input)} in, ${number(s.output)} out`},
 	{title: "Cost", format: money, values: p => p.cost, empty: "No costs", whole: s => money(s.cost)},
 	{title: "Latency", format: duration, tick: shortDuration, values: p => p[measure.value], empty: "No complete answers", lines: true, control: measure, whole: () => ""},
 ].map(options => new Plot(options, moved))
@@ -122,27 +122,38 @@ function showOverview(data) {
 
 const renderCalls = () => showCalls($("call-table"), $("calls-note"), state.calls, $("only-errors").checked, $("find").value)
 
-class Refused extends Error {}
+// Away is why there are no new data.
+class Away extends Error {}
+
+const signedOut = response => response.type === "opaqueredirect" || response.status === 401 || response.status === 403
+
+async function fetchData(path) {
+	let response
+	try {
+		response = await fetch(path, {signal: AbortSignal.timeout(15_000), redirect: "manual"})
+		if (response.ok) return await response.json()
+	} catch {
+		throw new Away("The server cannot be reached.")
+	}
+	throw new Away(signedOut(response) ? "You are not signed in any more: reload the page." : `The server answers ${response.status}.`)
+}
 
 async function load(part) {
 	const path = part.path()
 	part.next = Infinity // while it is under way
 	try {
-		const response = await fetch(path, {signal: AbortSignal.timeout(15_000), headers: {Accept: "application/json"}})
-		if (response.status === 401 || response.status === 403 || response.redirected) throw new Refused("You are not signed in any more. Reload the page.")
-		if (!response.ok) throw new Error(`The server answers ${response.status}.`)
-		const data = await response.json()
-		if (path === part.path()) part.show(data) // or another one was chosen since
+		const data = await fetchData(path)
 		part.failures = 0
 		state.updated = Date.now()
+		if (path === part.path()) part.show(data) // or another one was chosen since
 	} catch (error) {
+		if (!(error instanceof Away)) throw error
 		part.failures = (part.failures ?? 0) + 1
-		part.why = error instanceof Refused || error.message.startsWith("The server") ? error.message : "The server cannot be reached."
-		if (!(error instanceof TypeError) && !(error instanceof SyntaxError) && !(error instanceof DOMException) && !part.why.startsWith(error.message)) console.error(error)
+		part.why = error.message
+	} finally {
+		part.next = path === part.path() ? Date.now() + part.every * Math.min(2 ** (part.failures ?? 0), 16) : 0
+		showFreshness()
 	}
-	part.next = Date.now() + part.every * Math.min(2 ** (part.failures ?? 0), 16)
-	if (path !== part.path()) part.next = 0
-	showFreshness()
 }
 
 function showFreshness() {

@@ -26,7 +26,7 @@ export const swatch = i => svg("svg", {class: "swatch", viewBox: "0 0 22 12", "a
 
 export class Plot {
 	// title, lines (instead of bars), format(value), tick(value of the axis), values(points),
-	// empty (words for nothing), control (an element beside the title)
+	// least (step of the axis), empty (words for nothing), control (an element beside the title)
 	constructor(options, moved) {
 		Object.assign(this, options)
 		this.moved = moved
@@ -65,8 +65,8 @@ export class Plot {
 		const width = this.canvas.clientWidth, height = this.canvas.clientHeight
 		if (!this.series || !width) return
 		this.inner = {width: width - left - right, height: height - top - bottom}
-		const ticks = niceTicks(this.highest())
-		this.max = ticks.at(-1) || 1
+		const highest = this.highest(), ticks = niceTicks(highest, this.least ?? 0)
+		this.max = highest * 1.05 || 1
 		const y = v => top + this.inner.height * (1 - v / this.max)
 		const drawing = svg("svg", {viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true"},
 			ticks.map((tick, i) => [
@@ -75,7 +75,7 @@ export class Plot {
 			]),
 			this.times(width, height),
 			this.lines ? this.drawLines(y) : this.drawBars(y))
-		if (!this.highest()) {
+		if (!highest) {
 			drawing.append(svg("text", {x: left + this.inner.width / 2, y: top + this.inner.height / 2 + 4, "text-anchor": "middle"}, this.empty))
 		}
 		this.mark = svg("line", {class: "cursor", y1: top, y2: height - bottom, visibility: "hidden"})
@@ -122,7 +122,7 @@ export class Plot {
 
 	// times labels whole hours, or quarters of one, as many as there is room for.
 	times(width, height) {
-		const span = this.steps * this.step, most = Math.max(2, Math.floor(this.inner.width / 64))
+		const span = this.steps * this.step, most = Math.max(2, Math.floor(this.inner.width / 54))
 		const every = [5, 10, 15, 30, 60, 120, 180, 360, 720].map(m => m * 60_000).find(e => span / e <= most) ?? 720 * 60_000
 		const offset = new Date(this.start).getTimezoneOffset() * 60_000
 		const labels = []
@@ -208,14 +208,12 @@ export class Plot {
 	}
 }
 
-// niceTicks are from 0 to at least most, in steps that people count in.
-function niceTicks(most) {
+// niceTicks are from 0 to at most most, in steps that people count in.
+function niceTicks(most, least) {
 	if (!most) return [0]
-	const rough = most / 3, unit = 10 ** Math.floor(Math.log10(rough))
-	const step = [1, 2, 2.5, 5, 10].map(m => m * unit).find(s => s >= rough)
-	const ticks = []
-	for (let i = 0; i === 0 || ticks[i - 1] < most; i++) ticks.push(Number((i * step).toPrecision(6)))
-	return ticks
+	const rough = Math.max(most / 4, least), unit = 10 ** Math.floor(Math.log10(rough))
+	const step = [1, 2, 5, 10].map(m => m * unit).find(s => s >= rough)
+	return Array.from({length: Math.floor(most / step) + 1}, (_, i) => Number((i * step).toPrecision(6)))
 }
 
 // spark is the shape of an hour, for a glance.

@@ -114,10 +114,9 @@ export function showLimits(at, note, data) {
 		data.omitted > 0 && `${number(data.omitted)} keys that did not call are left out.`].filter(Boolean).join(" "))
 	const amount = (l, text) => exact(Number(text), l.kind === "budget" || l.limit.startsWith("budget") ? money : number)
 	const columns = [
-		["Of", l => l.scope === "handler" ? ["whole handler", el("span", {class: "sub"}, l.id)] : [el("span", {class: "name"}, l.id), el("span", {class: "sub"}, scopes[l.scope] ?? l.scope)]],
+		["Of", l => [el("span", {class: "name"}, l.scope === "handler" ? "whole handler" : l.id), el("span", {class: "sub"}, l.scope === "handler" ? l.id : scopes[l.scope] ?? l.scope)]],
 		["Limit", l => l.limit],
-		["Used", l => gauge(l, share(l))],
-		["Used so far", l => [amount(l, l.used), " of ", amount(l, l.max)], "num"],
+		["Used", l => [gauge(l, share(l)), el("span", {class: "sub"}, amount(l, l.used), " of ", amount(l, l.max))], "wide"],
 		["Resets in", l => l.resets_at ? until(l.resets_at, now) : none, "num"],
 	]
 	const tables = rows.length ? [["Limits and budgets", table("Limits and budgets, the fullest first", columns, [rows.slice(0, mostLimits)])]] : []
@@ -139,10 +138,10 @@ const endings = {
 }
 const callColumns = [
 	["Time", c => el("time", {datetime: c.time, title: new Date(c.time).toString() + "\n" + c.request_id}, timeOf(c.time, true))],
+	["Result", result],
 	["Key", c => c.key ? el("span", {class: "name"}, c.key) : el("span", {class: "dim"}, "nobody known")],
 	["Asked for", c => [el("span", {class: "name"}, c.requested_model || none), c.operation !== "chat" && el("span", {class: "sub"}, c.operation)]],
 	["Served by", served],
-	["Result", result],
 	["Attempts", c => exact(c.attempts, number), "num"],
 	["Tokens in", c => exact(c.input, number), "num"],
 	["out", c => exact(c.output, number), "num"],
@@ -171,14 +170,14 @@ function result(c) {
 export function showCalls(at, note, calls, onlyErrors, find) {
 	const wanted = find.trim().toLowerCase()
 	const shown = calls.filter(c => (!onlyErrors || c.ending !== "complete" || c.failures) && (!wanted || JSON.stringify(c).toLowerCase().includes(wanted)))
-	put(note, calls.length ? shown.length < calls.length ? `${shown.length} of the last ${calls.length}` : `the last ${calls.length}, newest first` : "")
+	put(note, calls.length ? shown.length < calls.length ? `${shown.length} of the last ${calls.length}` : `the last ${calls.length} to end` : "")
 	if (!shown.length) {
 		put(at, el("p", {class: "empty"}, calls.length ? "No call is like that." : "No calls yet. What comes from now on shows up here."))
 		return
 	}
 	let body = at.querySelector("tbody")
 	if (!body) {
-		at.replaceChildren(table("Recent calls, the newest first", callColumns, [[]]))
+		at.replaceChildren(table("Recent calls, the last to end first", callColumns, [[]]))
 		body = at.querySelector("tbody")
 	}
 	// Rows of calls that are there already stay the same elements.
