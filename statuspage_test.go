@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddyllm/llmproxy/internal/testllm"
 )
 
 // statusUser is whom the tests' basic_auth lets in.
@@ -29,6 +31,7 @@ type counts struct {
 	Input          int64   `json:"input"`
 	Output         int64   `json:"output"`
 	Cost           float64 `json:"cost"`
+	Unpriced       int64   `json:"unpriced"`
 	CacheAsked     int64   `json:"cache_asked"`
 	CacheHits      int64   `json:"cache_hits"`
 }
@@ -230,6 +233,7 @@ func metricSums(t *testing.T, s *server, label string) map[string]counts {
 		}
 	})
 	each("failed_attempts_total", func(c *counts, m metric) { c.FailedAttempts += int64(m.value) })
+	each("unpriced_calls_total", func(c *counts, m metric) { c.Unpriced += int64(m.value) })
 	each("cost_usd_total", func(c *counts, m metric) { c.Cost += m.value })
 	each("tokens_total", func(c *counts, m metric) {
 		switch m.labels["kind"] {
@@ -438,6 +442,15 @@ func TestStatusPageShowsTheLimitsOfKeysThatCall(t *testing.T) {
 			return
 		}
 	}
+}
+
+func TestStatusPageShowsWhatProvidersSayIsLeft(t *testing.T) {
+	provider := testllm.New(t)
+	_, base, _ := statusSite(t, onePage+"handle_path /more/* {\nllm_proxy {\nprovider north openai {\nbase_url "+provider.URL+"/v1\napi_key k\n}\nauth anonymous\n}\n}\n")
+	provider.Script(testllm.Reply{Header: http.Header{"X-Ratelimit-Remaining-Requests": {"41"}, "X-Ratelimit-Limit-Requests": {"60"}, "X-Ratelimit-Remaining-Tokens": {"900"}}})
+	exchange(t, http.DefaultClient, http.MethodPost, base+"/more/v1/chat/completions", chatBody("north/m", "hi", false)).says(t, 200)
+	exchange(t, http.DefaultClient, http.MethodGet, base+"/llm-status/data/overview", "", "Authorization", statusUser).says(t, 200,
+		`"headroom":[{"key":0,"limit":"requests","remaining":41,"max":60,`, `{"key":0,"limit":"tokens","remaining":900,`)
 }
 
 func TestStatusPageWithoutAnyGateway(t *testing.T) {

@@ -22,6 +22,7 @@ export const percent = (part, all) => {
 
 export function duration(ms) {
 	if (!ms) return none
+	if (ms < 0.1) return "<0.1 ms"
 	if (ms < 10) return ms.toFixed(1) + " ms"
 	if (ms < 1000) return Math.round(ms) + " ms"
 	if (ms < 60_000) return (ms / 1000).toFixed(ms < 10_000 ? 2 : 1) + " s"

@@ -47,12 +47,12 @@ export function showProviders(at, note, data) {
 	const wait = row => row.until ? [until(row.until, now), el("span", {class: "sub"}, when(row.until, now))] : none
 	const columns = [
 		["Provider and models", row => row.type ? el("span", {class: "name"}, row.name, row.type !== row.name && el("span", {class: "aside"}, " " + row.type)) : el("span", {class: "name"}, row.model)],
-		["State", row => row.state ? state(row.state) : none],
+		["State", row => row.state ? [state(row.state), row.last_error && el("span", {class: "sub"}, `${row.last_error.class.replaceAll("_", " ")}, ${when(row.last_error.at, now)}`)] : none],
 		["Ready again in", wait, "num"],
 		["In flight", row => exact(row.in_flight ?? 0, number), "num"],
 		["Expected duration", row => duration(row.latency_ms), "num"],
 		["Expected first token", row => duration(row.ttft_ms), "num"],
-		["Keys", keysOf],
+		["Keys, room left", keysOf],
 	]
 	const tables = handlers.filter(h => h.providers?.length).map((handler, i) => {
 		const bodies = handler.providers.map(p => {
@@ -76,14 +76,26 @@ const routeColumns = [
 ]
 
 function keysOf(row) {
-	if (!row.type) {
-		const limited = row.limited_keys?.length
-		return limited ? el("span", {class: "warn"}, `${limited} limited`) : ""
-	}
+	if (!row.type) return roomOf(row)
 	const keys = row.keys ?? [], bad = keys.filter(k => k.state !== "ready")
 	if (!keys.length) return none
-	if (!bad.length) return `${keys.length} ready`
-	return [`${keys.length - bad.length} of ${keys.length} ready`, el("span", {class: "sub"}, bad.map(k => `no. ${k.index + 1} ${k.state}`).join(", "))]
+	return [
+		bad.length ? `${keys.length - bad.length} of ${keys.length} ready` : `${keys.length} ready`,
+		bad.map(k => el("span", {class: "sub"}, `no. ${k.index + 1} ${k.state}`)),
+	]
+}
+
+// roomOf is what a provider said of its own limits for a model: of each key the limit
+// of which least is left.
+function roomOf(target) {
+	const share = h => h.max ? h.remaining / h.max : 1
+	const least = new Map()
+	for (const h of target.headroom ?? []) {
+		if (!least.has(h.key) || share(h) < share(least.get(h.key))) least.set(h.key, h)
+	}
+	const limited = (target.limited_keys ?? []).map(k => el("span", {class: "sub warn"}, `no. ${k.index + 1} ${k.state}`))
+	return [limited, [...least.values()].slice(0, 4).map(h => el("span", {class: "sub"},
+		`no. ${h.key + 1}: ${number(h.remaining)}${h.max ? " of " + number(h.max) : ""} ${h.limit.replace("_", " ")} left`))]
 }
 
 // putRegions shows tables, each in a region that can be scrolled and keeps its place

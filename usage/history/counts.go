@@ -47,6 +47,9 @@ func (c *Counts) add(o *Counts) {
 // answerOf counts a call with what went into its answer.
 func answerOf(r *usage.Record) Counts {
 	c := Counts{Requests: 1}
+	if r.Unpriced() {
+		c.Unpriced = 1
+	}
 	switch r.Ending {
 	case usage.Refused, usage.Failed, usage.Broken:
 		c.Errors = 1
@@ -61,9 +64,6 @@ func answerOf(r *usage.Record) Counts {
 		return c
 	}
 	c.consume(r.AnswerTokens())
-	if tokens := &r.Tokens; tokens.Total() > 0 && !tokens.CostKnown {
-		c.Unpriced = 1
-	}
 	return c
 }
 

@@ -128,7 +128,7 @@ func TestWhatCountsAsWhat(t *testing.T) {
 		"complete":    {nil, Counts{Requests: 1, Input: 10, Output: 5, Cost: Dollars(usage.USD / 100)}},
 		"client gone": {func(r *usage.Record) { r.Ending, r.Tokens = usage.ClientGone, usage.Tokens{} }, Counts{Requests: 1}},
 		"refused":     {func(r *usage.Record) { r.Ending, r.Tokens = usage.Refused, usage.Tokens{} }, Counts{Requests: 1, Errors: 1}},
-		"broken":      {func(r *usage.Record) { r.Ending, r.Tokens = usage.Broken, usage.Tokens{} }, Counts{Requests: 1, Errors: 1}},
+		"broken":      {func(r *usage.Record) { r.Ending = usage.Broken }, Counts{Requests: 1, Errors: 1, Input: 10, Output: 5, Cost: Dollars(usage.USD / 100)}},
 		"unpriced":    {func(r *usage.Record) { r.Tokens = usage.Tokens{Input: 3} }, Counts{Requests: 1, Input: 3, Unpriced: 1}},
 		"hit":         {func(r *usage.Record) { r.Cache = "hit" }, Counts{Requests: 1, CacheAsked: 1, CacheHits: 1}},
 		"miss": {func(r *usage.Record) { r.Cache = "miss" },
