@@ -47,7 +47,7 @@ export function showProviders(at, note, data) {
 	const wait = row => row.until ? [until(row.until, now), el("span", {class: "sub"}, when(row.until, now))] : none
 	const columns = [
 		["Provider and models", row => row.type ? el("span", {class: "name"}, row.name, row.type !== row.name && el("span", {class: "aside"}, " " + row.type)) : el("span", {class: "name"}, row.model)],
-		["State", row => row.state ? [state(row.state), row.last_error && el("span", {class: "sub"}, `${row.last_error.class.replaceAll("_", " ")}, ${when(row.last_error.at, now)}`)] : none],
+		["State", row => row.state ? [state(row.state), row.last_error && el("span", {class: "sub"}, `last: ${row.last_error.class.replaceAll("_", " ")}, ${when(row.last_error.at, now)}`)] : none],
 		["Ready again in", wait, "num"],
 		["In flight", row => exact(row.in_flight ?? 0, number), "num"],
 		["Expected duration", row => duration(row.latency_ms), "num"],

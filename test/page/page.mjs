@@ -43,6 +43,7 @@ async function open() {
 	tab.on("request", request => new URL(request.url()).origin === base || complaints.push(`from elsewhere: ${request.url()}`))
 	await tab.evaluateOnNewDocument(() => document.addEventListener("securitypolicyviolation",
 		event => console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`)))
+	await tab.emulateMediaFeatures([{name: "prefers-reduced-motion", value: "reduce"}]) // or what is clicked is still on its way into sight
 	await tab.authenticate({username: user, password})
 	return tab
 }
@@ -74,7 +75,8 @@ async function metrics() {
 	const text = await (await fetch(base + "/metrics")).text()
 	for (const [, name, labels, value] of text.matchAll(/^caddy_llm_proxy_(\w+)\{(.*)\} (\S+)$/mg)) {
 		const label = Object.fromEntries([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(m => [m[1], m[2]]))
-		for (const at of label.provider === undefined ? [] : ["", "model " + label.model]) {
+		if (!["requests_total", "failed_attempts_total", "tokens_total", "cost_usd_total"].includes(name)) continue
+		for (const at of ["", "model " + label.model]) {
 			const sum = sums[at] ??= {requests: 0, errors: 0, failed: 0, input: 0, output: 0, cost: 0}
 			const n = Number(value)
 			if (name === "requests_total") {
@@ -113,6 +115,7 @@ async function hostileData() {
 		made: document.querySelectorAll("main img, main script").length, text: document.querySelector("main").innerText.split("<img src=x").length,
 	}))
 	await other.close()
+	await tab.bringToFront()
 	if (found.title !== "LLM gateway status" || found.made || found.shown < 20 || found.text < 40) return JSON.stringify(found)
 	return {note: JSON.stringify(found)}
 }
@@ -233,7 +236,7 @@ async function lookAtAll() {
 	})
 
 	for (const scheme of ["light", "dark"]) {
-		await tab.emulateMediaFeatures([{name: "prefers-color-scheme", value: scheme}])
+		await tab.emulateMediaFeatures([{name: "prefers-color-scheme", value: scheme}, {name: "prefers-reduced-motion", value: "reduce"}])
 		for (const width of [320, 360, 768, 1360]) {
 			await tab.setViewport({width, height: 900})
 			await check(`it fits into ${width} pixels, ${scheme}`, async () => {
@@ -268,7 +271,6 @@ function tile(name) {
 }
 
 async function keyboard() {
-	await tab.emulateMediaFeatures([{name: "prefers-reduced-motion", value: "reduce"}]) // or what has the focus is still on its way into sight
 	await tab.reload({waitUntil: "networkidle0"})
 	const wanted = await tab.evaluate(() => {
 		const wanted = [...document.querySelectorAll("a, button, select, summary, input, .canvas, .scroll")].filter(e => e.checkVisibility() && !e.closest("details:not([open]) > .scroll"))
