@@ -61,12 +61,16 @@ func (*adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	if err := onlyMethod(r, http.MethodGet); err != nil {
 		return err
 	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(status())
+}
+
+func status() statusReport {
 	report := statusReport{InFlight: inFlight.Load(), Generations: generations.Load(), Handlers: []handlerStatus{}, Caches: cacheStatuses()}
 	if app := active(); app != nil {
 		report.Handlers = app.status()
 	}
-	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(report)
+	return report
 }
 
 // onlyMethod refuses every method but one.

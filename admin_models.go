@@ -107,18 +107,27 @@ func (*adminAPI) models(w http.ResponseWriter, r *http.Request) error {
 	if err := onlyMethod(r, http.MethodGet); err != nil {
 		return err
 	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(allModels(time.Now(), true))
+}
+
+// allModels are those of all handlers, with the ones that providers list if they are wanted.
+func allModels(now time.Time, direct bool) []handlerModels {
 	report := []handlerModels{}
 	if app := active(); app != nil {
 		for _, h := range app.list() {
 			if g := h.acquire(); g != nil {
 				routes, known := g.gateway.Routes, g.gateway.Catalog
-				report = append(report, handlerModels{h.serverName(), modelsOf(routes, known, time.Now()), directOf(routes, known, time.Now())})
+				found := handlerModels{Server: h.serverName(), Models: modelsOf(routes, known, now)}
+				if direct {
+					found.Direct = directOf(routes, known, now)
+				}
+				report = append(report, found)
 				g.release()
 			}
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(report)
+	return report
 }
 
 func modelsOf(table *routing.Table, known *catalog.Catalog, now time.Time) []modelStatus {

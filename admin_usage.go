@@ -49,17 +49,21 @@ func (*adminAPI) usage(w http.ResponseWriter, r *http.Request) error {
 	wanted := func(q *limits.Quota) bool {
 		return (!query.Has("scope") || query.Get("scope") == q.Scope.String()) && (!query.Has("id") || query.Get("id") == q.ID)
 	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(allUsage(r.Context(), wanted))
+}
+
+func allUsage(ctx context.Context, wanted func(*limits.Quota) bool) []usageReport {
 	report := []usageReport{}
 	if app := active(); app != nil {
 		for _, h := range app.list() {
 			if g := h.acquire(); g != nil {
-				report = append(report, g.usage(r.Context(), h.serverName(), wanted))
+				report = append(report, g.usage(ctx, h.serverName(), wanted))
 				g.release()
 			}
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(report)
+	return report
 }
 
 // usage tells of all limits of a generation.

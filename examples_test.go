@@ -53,6 +53,7 @@ var exampleTests = map[string]func(*testing.T, *example){
 	"cache.Caddyfile":                testCache,
 	"clouds.Caddyfile":               testClouds,
 	"tracing.Caddyfile":              testTracing,
+	"status-page.Caddyfile":          testStatusPage,
 	"llm.yaml":                       testYAML,
 	"logs.Caddyfile":                 testLogs,
 	"gateway.json":                   testJSON,

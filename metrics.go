@@ -69,6 +69,9 @@ func (*observer) Started() { inFlight.Add(1) }
 func (o *observer) Settled(r *http.Request, record *usage.Record) {
 	inFlight.Add(-1)
 	count(record)
+	if pages := gathering.Load(); pages != nil {
+		pages.Record(record)
+	}
 	setPlaceholders(r, record)
 	addLogFields(r, record)
 	if c := o.log.Check(level(record), "call"); c != nil {

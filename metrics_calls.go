@@ -54,7 +54,7 @@ func count(r *usage.Record) {
 	if r.CacheReason != "" {
 		metricCacheRejected.WithLabelValues(r.CacheReason).Inc()
 	}
-	if isUnpriced(r) {
+	if r.Unpriced() {
 		s.unpriced.of(metricUnpriced, s, "").Inc()
 	}
 	countAttempts(r, s)
@@ -85,18 +85,6 @@ func (s *series) use(t *usage.Tokens) {
 	if t.Cost > 0 {
 		s.cost.of(metricCost, s, "").Add(t.Cost.Dollars())
 	}
-}
-
-// isUnpriced tells whether a call cost something that nobody knows. Some of what is
-// answered, such as images, has no tokens either. Counting tokens is free.
-func isUnpriced(r *usage.Record) bool {
-	switch {
-	case r.Attempts == 0 || r.Tokens.CostKnown || r.Operation == "count_tokens":
-		return false
-	case r.Tokens.Total() > 0:
-		return true
-	}
-	return r.Ending == usage.Complete || r.Ending == usage.Broken
 }
 
 // streamEnding is how a stream that had begun ended, in few words; empty: none had.

@@ -205,7 +205,7 @@ func TestUnpricedCalls(t *testing.T) {
 		{usage.Record{Attempts: 1, Ending: usage.Failed}, false},
 		{usage.Record{Tokens: some, Ending: usage.Complete, Cache: "hit"}, false},
 	} {
-		if got := isUnpriced(&c.record); got != c.want {
+		if got := c.record.Unpriced(); got != c.want {
 			t.Errorf("%+v: %v", c.record, got)
 		}
 	}

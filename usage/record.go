@@ -84,6 +84,18 @@ func (r *Record) Overhead() time.Duration {
 	return max(0, began-r.Queued-r.Waited)
 }
 
+// Unpriced tells whether the call cost something that nobody knows. Some of what is
+// answered, such as images, has no tokens either. Counting tokens is free.
+func (r *Record) Unpriced() bool {
+	switch {
+	case r.Attempts == 0 || r.Tokens.CostKnown || r.Operation == "count_tokens":
+		return false
+	case r.Tokens.Total() > 0:
+		return true
+	}
+	return r.Ending == Complete || r.Ending == Broken
+}
+
 // Cached tells that the answer is one that was made for another call.
 func (r *Record) Cached() bool {
 	return r.Cache == "hit" || r.Cache == "stale" || r.Cache == "collapsed"
