@@ -238,7 +238,7 @@ func TestAdminAPIChangesProviders(t *testing.T) {
 		change(http.MethodPost, "providers/ward/disable", 200, `{"provider":"ward","action":"disable","handlers":1}`)
 	}
 	h.chat(t).says(t, 200, echoed)
-	change(http.MethodGet, "models", 200, `"name":"m","policy":"first"`, `{"target":"ward/m","weight":1,"state":"disabled"}`, `{"target":"mock/echo","weight":1,"state":"ready"}`)
+	change(http.MethodGet, "models", 200, `"name":"m","policy":"first"`, `{"target":"ward/m","type":"openai","weight":1,"state":"disabled"}`, `{"target":"mock/echo","type":"mock","weight":1,"state":"ready"`)
 	h.load(t, strings.ReplaceAll(h.config, "auth anonymous", "auth anonymous\nretries 1"))
 	h.chat(t).says(t, 200, echoed)
 	change(http.MethodPost, "providers/mock/disable", 200)
