@@ -201,6 +201,7 @@ func build(parent caddy.Context, cfg *Config, at handlerPlace, shared *authority
 		CostHeader: cfg.CostHeader,
 		Propagator: propagator(upstreams),
 	}
+	g.allowGarbage()
 	g.gateway.Payloads = cfg.LogPayloads.payloads(logger)
 	if g.gateway.Cache, err = g.cache(cfg, logger); err != nil {
 		return nil, err
