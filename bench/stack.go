@@ -89,7 +89,7 @@ func (s *stack) address(sc scenario) string {
 }
 
 func build(dir string) (string, error) {
-	binary := filepath.Join(dir, "caddy")
+	binary := filepath.Join(dir, "caddy-to-measure") // caddy is where Caddy keeps its data
 	out, err := exec.Command("go", "build", "-trimpath", "-o", binary, "github.com/caddyllm/llmproxy/cmd/caddy").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("building caddy: %w\n%s", err, out)
