@@ -36,6 +36,8 @@ type attempt struct {
 	asked time.Time
 	watch watchdog
 	ctx   attemptContext
+	// upstream is the body as the provider gets it; nil once it is not needed any more.
+	upstream *buffer
 	// sending is the body that the transport reads; nil once what it read counts for nothing.
 	sending atomic.Pointer[bodyReader]
 	// reader is the first such body, once it is lent.
@@ -176,7 +178,8 @@ func (a *attempt) run(deadline time.Time) *failure {
 	if err != nil {
 		return a.asFailure(err)
 	}
-	defer body.release()
+	a.upstream = body
+	defer a.releaseUpstream()
 
 	ctx := a.beginContext()
 	defer ctx.cancel(nil)

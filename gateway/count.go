@@ -38,7 +38,7 @@ const leastMedia = 4 << 10
 
 // estimateInput guesses the tokens of the request.
 func (c *call) estimateInput() int64 {
-	if c.estimated == 0 {
+	if c.estimated == 0 && c.body != nil {
 		if c.form != nil {
 			c.estimated = c.form.estimate(len(c.body.bytes))
 		} else {

@@ -76,6 +76,7 @@ func (a *attempt) commitStream(contentType []string) {
 		a.sendStreamHeader(contentType, a.plan.Label)
 	}
 	a.committed = true
+	a.releaseRequest()
 	a.watch.commit()
 	a.record.Status = http.StatusOK
 	a.opened(contentType)

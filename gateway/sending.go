@@ -3,6 +3,8 @@ package gateway
 import (
 	"errors"
 	"io"
+
+	"github.com/caddyllm/llmproxy/transform"
 )
 
 // The transport may send a request again by itself, but only what it knows that
@@ -19,6 +21,26 @@ func (a *attempt) open(body *buffer) io.ReadCloser {
 	a.lent = true
 	a.sending.Store(body.read(reader))
 	return reader
+}
+
+// releaseUpstream gives up what the provider was sent.
+func (a *attempt) releaseUpstream() {
+	a.upstream.release()
+	a.upstream = nil
+}
+
+// releaseRequest gives up what was asked, once the answer streams: it may be long,
+// and nobody is asked again. A translation goes on looking at it, and so does the
+// memory for items of the Responses API.
+func (a *attempt) releaseRequest() {
+	a.releaseUpstream()
+	if !a.same || a.op != opChat || a.client.Format() == transform.Responses {
+		return
+	}
+	a.estimateInput() // of which the bill may have need
+	a.record.BytesIn = int64(len(a.body.bytes))
+	a.body.release()
+	a.body, a.routing.members = nil, nil
 }
 
 // sent tells whether anything was sent that the provider could act on: before the
