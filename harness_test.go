@@ -106,7 +106,7 @@ func command(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
 const asCaddy = "LLMPROXY_AS_CADDY"
 
 // startWithGuests is start for such a Caddy.
-func startWithGuests(t *testing.T, dir string, args ...string) *server {
+func startWithGuests(t *testing.T, dir string, env []string, args ...string) *server {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -115,7 +115,7 @@ func startWithGuests(t *testing.T, dir string, args ...string) *server {
 	socket := filepath.Join(shortDir(t), "admin")
 	cmd := exec.Command(self, append([]string{"run"}, args...)...)
 	home := t.TempDir()
-	cmd.Dir, cmd.Env = dir, []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home, "CADDY_ADMIN=unix/" + socket, asCaddy + "=1"}
+	cmd.Dir, cmd.Env = dir, append([]string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home, "CADDY_ADMIN=unix/" + socket, asCaddy + "=1"}, env...)
 	return startCommand(t, socket, cmd)
 }
 

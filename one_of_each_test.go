@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/metrics" // serves /metrics
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/caddyllm/llmproxy/internal/testllm"
 	"github.com/caddyllm/llmproxy/routing"
@@ -75,6 +77,9 @@ http://:%[1]s {
 	bind 127.0.0.1
 	log
 	metrics /metrics
+	tracing /v1/* {
+		span call
+	}
 	tripwire
 	llm_proxy {
 		provider a openai {
@@ -118,19 +123,20 @@ http://:%[1]s {
 // onlooker watches a Caddy, and what it tells of each call.
 type onlooker struct {
 	*server
-	base string
-	a, b *testllm.Server
+	base  string
+	a, b  *testllm.Server
+	spans *spans
 }
 
 func newOnlooker(t *testing.T) *onlooker {
 	t.Helper()
-	o := &onlooker{a: testllm.New(t), b: testllm.New(t)}
+	o := &onlooker{a: testllm.New(t), b: testllm.New(t), spans: collectSpans(t)}
 	port, dir := freePort(t), t.TempDir()
 	o.base = "http://127.0.0.1:" + port
 	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), fmt.Appendf(nil, oneOfEachSite, port, o.a.URL, o.b.URL), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o.server = startWithGuests(t, dir, "--config", "Caddyfile")
+	o.server = startWithGuests(t, dir, o.spans.environment(), "--config", "Caddyfile")
 	return o
 }
 
@@ -256,6 +262,9 @@ func TestOneCallIsOneOfEach(t *testing.T) {
 		return n
 	}
 	records, payloads, panics := count(`"logger":"http.handlers.llm_proxy.usage"`), count(`"logger":"http.handlers.llm_proxy.payloads"`), count(`"msg":"a call panicked"`)
+	if n := len(o.spans.arrived); n > 0 {
+		t.Errorf("%d spans belong to no call", n)
+	}
 	if records != len(calls) || payloads != len(calls)-1 || panics != 2 {
 		t.Errorf("%d calls have %d records, %d payloads and %d panics", len(calls), records, payloads, panics)
 	}
@@ -326,7 +335,37 @@ func (c *oneCall) check(t *testing.T, o *onlooker) {
 	}
 	c.checkRecord(t, access, record)
 	c.checkMetrics(t, before, o.metrics(t), record)
-	// What else is told of a call, such as a span for each attempt, belongs here.
+	c.checkSpans(t, o.spans.next(t, 1+c.attempts), record)
+}
+
+// checkSpans looks at the call's own span and those of its attempts.
+func (c *oneCall) checkSpans(t *testing.T, list []*tracepb.Span, record line) {
+	t.Helper()
+	var call *tracepb.Span
+	failures, _ := record["failures"].([]any)
+	for _, span := range list {
+		if span.Kind == tracepb.Span_SPAN_KIND_SERVER {
+			call = span
+		}
+	}
+	if call == nil {
+		t.Fatalf("there is no span of the call: %v", list)
+	}
+	wantFacts(t, call, map[string]string{
+		"llm_proxy.request_id": record.text("request_id"), "llm_proxy.ending": c.ending, "llm_proxy.attempts": strconv.Itoa(c.attempts),
+		"error.type": c.code, "llm_proxy.cache": c.cache,
+	})
+	attempts := slices.DeleteFunc(list, func(s *tracepb.Span) bool { return s == call })
+	for i, attempt := range attempts {
+		if attempt.Kind != tracepb.Span_SPAN_KIND_CLIENT || string(attempt.ParentSpanId) != string(call.SpanId) {
+			t.Errorf("an attempt's span is %v", attempt)
+		}
+		ending := c.ending
+		if i < len(failures) {
+			ending = "failed"
+		}
+		wantFacts(t, attempt, map[string]string{"llm_proxy.attempt": strconv.Itoa(i + 1), "llm_proxy.ending": ending})
+	}
 }
 
 // send makes the call.
