@@ -106,7 +106,7 @@ func (w *authority) open() (err error) {
 		}
 	}
 	if a.KeysFile != "" {
-		if w.keys, err = readKeyFile(a.KeysFile, a.others()); err != nil {
+		if w.keys, err = w.readKeyFile(); err != nil {
 			return fmt.Errorf("auth: keys_file: %w", err)
 		}
 		w.keysWatched.digest = w.keys.digest

@@ -4,10 +4,12 @@ import (
 	"crypto/sha256"
 	"fmt"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddyllm/llmproxy/internal/yamljson"
 )
 
-// keyFile is a file of client keys that was read and understood.
+// keyFile is a file of client keys that was read and understood. It does not change after.
 type keyFile struct {
 	source
 	Keys   map[string]*Key   `json:"keys,omitempty"`
@@ -15,17 +17,37 @@ type keyFile struct {
 	digest [sha256.Size]byte
 }
 
-func readKeyFile(path string, others bool) (*keyFile, error) {
-	text, err := readBounded(path)
+// Destruct lets the pool hold it; memory is all there is to it.
+func (*keyFile) Destruct() error { return nil }
+
+// keyFileKey is a key file with a certain text, as configs with other callers besides read it.
+type keyFileKey struct {
+	path   string
+	digest [sha256.Size]byte
+	others bool
+}
+
+// readKeyFile reads the key file. One that the config before has read too is not parsed again,
+// which is most of a reload with many keys.
+func (w *authority) readKeyFile() (*keyFile, error) {
+	text, err := readBounded(w.config.KeysFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the key file: %w", err)
 	}
-	file, err := parseKeyFile(path, text, others)
+	key := keyFileKey{w.config.KeysFile, sha256.Sum256(text), w.config.others()}
+	found, _, err := sharedState.LoadOrNew(key, func() (caddy.Destructor, error) {
+		file, err := parseKeyFile(key.path, text, key.others)
+		if err != nil {
+			return nil, err
+		}
+		file.digest = key.digest
+		return file, nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	file.digest = sha256.Sum256(text)
-	return file, nil
+	w.shared = append(w.shared, key)
+	return found.(*keyFile), nil
 }
 
 // parseKeyFile understands a file's text. Its errors name the place and no secret.
