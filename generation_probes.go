@@ -2,6 +2,7 @@ package llmproxy
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,10 +18,28 @@ func (g *generation) watch(logger *zap.Logger) {
 		return
 	}
 	for _, u := range g.gateway.Routes.Upstreams() {
+		if u.Base().WarmConnections > 0 {
+			g.watched = append(g.watched, warmUp(u, logger))
+		}
 		if u.Base().Health != nil {
 			health := g.gateway.Routes.Health(u)
 			g.watched = append(g.watched, health.Watch(probeOf(u, health, logger)))
 		}
+	}
+}
+
+// warmUp opens a provider's connections ahead of calls. It returns how to end that.
+func warmUp(u *providers.Upstream, logger *zap.Logger) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := u.Base().WarmUp(ctx); err != nil && ctx.Err() == nil {
+			logger.Warn("a provider's connections could not be opened ahead of calls", zap.String("provider", u.Name), zap.Error(err))
+		}
+	})
+	return func() {
+		cancel()
+		done.Wait()
 	}
 }
 

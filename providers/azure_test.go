@@ -149,7 +149,7 @@ func TestAzureBlocks(t *testing.T) {
 		{"half a deployment", "azure_openai {\n deployment a\n}", "", "deployment <model> <deployment>"},
 		{"a deployment twice", "azure_openai {\n deployment a b\n deployment a c\n}", "", "the deployment of a is set twice"},
 		{"a secret with too much", "azure_openai {\n client_secret " + canary + " " + canary + "\n}", "", "client_secret takes one value"},
-		{"unknown", "azure_openai {\n version x\n}", "", "header, models, api, api_version, client_id, client_secret, deployment, tenant_id, limits, transport, trace_context and health"},
+		{"unknown", "azure_openai {\n version x\n}", "", "header, models, api, api_version, client_id, client_secret, deployment, tenant_id, limits, transport, warm_connections, trace_context and health"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var p providers.AzureOpenAI

@@ -21,6 +21,7 @@ import (
 //		models    <id or glob>...
 //		limits    { … per_key { … } }
 //		transport <module> { … }
+//		warm_connections <n>
 //		trace_context
 //		health {
 //			uri      <path>
@@ -81,6 +82,8 @@ func (s *Settings) readOption(d *caddyfile.Dispenser, name string, more Options)
 		return s.readTransport(d)
 	case "health":
 		return s.readHealth(d)
+	case "warm_connections":
+		return directive.Number(d, &s.WarmConnections)
 	case "trace_context":
 		return directive.Flag(d, &s.TraceContext)
 	case "limits":
@@ -96,7 +99,7 @@ func (s *Settings) readOption(d *caddyfile.Dispenser, name string, more Options)
 		names = append(names, strings.TrimPrefix(option, Repeatable))
 	}
 	slices.Sort(names[4:])
-	return d.Errf("unrecognized subdirective %q: this provider takes %s, limits, transport, trace_context and health", name, strings.Join(names, ", "))
+	return d.Errf("unrecognized subdirective %q: this provider takes %s, limits, transport, warm_connections, trace_context and health", name, strings.Join(names, ", "))
 }
 
 func (s *Settings) readHeader(d *caddyfile.Dispenser) error {

@@ -47,6 +47,11 @@ type Settings struct {
 	// off, versions 1.1, and those of keep_alive other than off.
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 
+	// How many connections to open to the provider when the config comes into use, so
+	// that the first calls need not wait for its name and for TLS; at most 64. It holds
+	// for the default transport. Default: 0.
+	WarmConnections int `json:"warm_connections,omitempty"`
+
 	// Whether and how to ask the provider if it is well. Default: it is not asked.
 	Health *Health `json:"health,omitempty"`
 
@@ -128,6 +133,9 @@ func (s *Settings) Resolve(ctx caddy.Context, defaults Defaults) error {
 	s.prints = fingerprints(s.keys)
 	if err := s.Health.check(); err != nil {
 		return err
+	}
+	if n := s.WarmConnections; n < 0 || n > maxWarm {
+		return fmt.Errorf("warm_connections must be between 0 and %d", maxWarm)
 	}
 	if err := s.resolveLimits(); err != nil {
 		return err

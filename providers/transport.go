@@ -49,6 +49,18 @@ func (s *Settings) loadTransport(ctx caddy.Context) error {
 	return nil
 }
 
+// maxWarm bounds what a config opens without being asked anything.
+const maxWarm = 64
+
+// WarmUp opens the connections that the config wants to be there.
+func (s *Settings) WarmUp(ctx context.Context) error {
+	ours, ok := s.transport.(*http1.Transport)
+	if !ok || s.WarmConnections == 0 {
+		return nil
+	}
+	return ours.Warm(ctx, s.base, s.WarmConnections)
+}
+
 // plainTransport is as much of Caddy's http transport as our own client has.
 type plainTransport struct {
 	DialTimeout   caddy.Duration `json:"dial_timeout"`

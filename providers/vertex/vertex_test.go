@@ -194,7 +194,7 @@ func TestBlocks(t *testing.T) {
 		{"token", "vertex {\n project p\n access_token {env.T}\n}", `{"project":"p","access_token":"{env.T}"}`, ""},
 		{"token with too much", "vertex {\n access_token " + canary + " " + canary + "\n}", "", "access_token takes one value"},
 		{"twice", "vertex {\n project p\n project q\n}", "", "project stands twice"},
-		{"unknown", "vertex {\n region x\n}", "", "this provider takes base_url, api_key, header, models, access_token, credentials_file, location, project, limits, transport, trace_context and health"},
+		{"unknown", "vertex {\n region x\n}", "", "this provider takes base_url, api_key, header, models, access_token, credentials_file, location, project, limits, transport, warm_connections, trace_context and health"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var p Vertex
