@@ -41,10 +41,7 @@ is anonymous. Without --model it is the first that the gateway lists.`,
   git diff | caddy llm-proxy chat --key-file ~/.llm-key "What does this change?" -`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.in, c.out, c.notes = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-			interrupts := make(chan os.Signal, 1)
-			signal.Notify(interrupts, os.Interrupt)
-			defer signal.Stop(interrupts)
-			return c.run(cmd.Context(), interrupts, args)
+			return c.run(cmd.Context(), args)
 		},
 	}
 	flags := cmd.Flags()
@@ -65,7 +62,7 @@ type chat struct {
 	out, notes io.Writer
 }
 
-func (c *chat) run(ctx context.Context, interrupts <-chan os.Signal, words []string) error {
+func (c *chat) run(ctx context.Context, words []string) error {
 	key, err := c.key()
 	if err != nil {
 		return err
@@ -75,7 +72,7 @@ func (c *chat) run(ctx context.Context, interrupts <-chan os.Signal, words []str
 		return err
 	}
 	defer client.Close()
-	session := &chatclient.Session{Client: client, Model: c.model, System: c.system, In: c.in, Out: c.out, Notes: c.notes, Interrupts: interrupts}
+	session := &chatclient.Session{Client: client, Model: c.model, System: c.system, In: c.in, Out: c.out, Notes: c.notes}
 	talks := len(words) == 0 && terminal.IsTerminal(c.in)
 	prompt := ""
 	if !talks {
@@ -93,6 +90,11 @@ func (c *chat) run(ctx context.Context, interrupts <-chan os.Signal, words []str
 		}
 		session.Model = models[0]
 	}
+	// Up to here Ctrl-C ends the program, from here on an answer.
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+	session.Interrupts = interrupts
 	if talks {
 		return session.Talk(ctx)
 	}

@@ -3,6 +3,7 @@ package llmproxy
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -149,7 +150,8 @@ func (c *check) run(ctx context.Context) (*checkReport, error) {
 	return report, nil
 }
 
-// mute keeps what Caddy's logs tell at the terminal from between the lines.
+// mute keeps what Caddy's logs tell at the terminal from between the lines, and
+// leaves alone where they are written otherwise: a look at a config makes no files.
 func mute(config *caddy.Config) {
 	if config.Logging == nil {
 		config.Logging = new(caddy.Logging)
@@ -160,10 +162,18 @@ func mute(config *caddy.Config) {
 	if config.Logging.Logs["default"] == nil {
 		config.Logging.Logs["default"] = new(caddy.CustomLog)
 	}
+	nowhere := json.RawMessage(`{"output":"discard"}`)
 	for _, log := range config.Logging.Logs {
-		if log != nil && log.WriterRaw == nil {
+		switch {
+		case log == nil:
+		case log.WriterRaw == nil:
 			log.Level = "ERROR"
+		default:
+			log.WriterRaw = nowhere
 		}
+	}
+	if sink := config.Logging.Sink; sink != nil && sink.WriterRaw != nil {
+		sink.WriterRaw = nowhere
 	}
 }
 

@@ -43,7 +43,7 @@ func (r *checkReport) describe(app *App) {
 		}
 		if who != nil {
 			gateway.Callers = who.config.callers()
-			if who.config.Anonymous && !slices.ContainsFunc(listen, isPrivate) {
+			if who.config.Anonymous && slices.ContainsFunc(listen, func(address string) bool { return !isPrivate(address) }) {
 				r.warn("whoever reaches %s may call without a key: auth anonymous lets everybody in", strings.Join(listen, " "))
 			}
 		}

@@ -28,6 +28,7 @@ type checkedConfig struct {
 				Logs *struct {
 					DefaultLoggerName string                     `json:"default_logger_name"`
 					LoggerNames       map[string]json.RawMessage `json:"logger_names"`
+					Credentials       bool                       `json:"should_log_credentials"`
 				} `json:"logs"`
 			} `json:"servers"`
 		} `json:"http"`
@@ -74,17 +75,23 @@ func (r *checkReport) warnOfLogs(text []byte) {
 			if log.Encoder.Format != "filter" {
 				fields = nil
 			}
-			r.warnOfLog(gateway.Server, name, fields)
+			r.warnOfLog(gateway.Server, name, server.Logs.Credentials, fields)
 		}
 		if _, own := config.Logging.Logs["default"]; !own { // Caddy has one that takes all
-			r.warnOfLog(gateway.Server, "default", nil)
+			r.warnOfLog(gateway.Server, "default", server.Logs.Credentials, nil)
 		}
 	}
 }
 
-func (r *checkReport) warnOfLog(server, log string, fields map[string]json.RawMessage) {
+// warnOfLog tells of the places that a log keeps. Caddy redacts Authorization, unless it
+// is told to keep credentials.
+func (r *checkReport) warnOfLog(server, log string, credentials bool, fields map[string]json.RawMessage) {
 	var open []string
-	for _, place := range keyPlaces {
+	places := keyPlaces
+	if credentials {
+		places = append([]string{"request>headers>Authorization"}, keyPlaces...)
+	}
+	for _, place := range places {
 		if fields[place] != nil || fields["request"] != nil || strings.HasPrefix(place, "request>headers>") && fields["request>headers"] != nil {
 			continue
 		}

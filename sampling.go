@@ -111,6 +111,16 @@ func (c *samplingCore) Write(entry zapcore.Entry, fields []zapcore.Field) error 
 	return nil
 }
 
+// everyTime is a logger that leaves nothing out, for what tells itself only once.
+func everyTime(logger *zap.Logger) *zap.Logger {
+	return logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		if sampling, ok := core.(*samplingCore); ok {
+			return sampling.Core
+		}
+		return core
+	}))
+}
+
 // providerOf is the field that names a provider, or what was known before.
 func providerOf(fields []zapcore.Field, before string) string {
 	for i := range fields {

@@ -67,16 +67,20 @@ const mostKeys = 100
 // limits tells of the limits of what was used of late, and of some that was not: there
 // may be very many keys.
 func (p *StatusPage) limits(ctx context.Context) statusLimits {
-	shown, omitted := 0, 0
+	shown, omitted := make(map[string]bool), 0 // sites may share keys
 	reports := allUsage(ctx, func(q *limits.Quota) bool {
 		if q.Scope != limits.ScopeKey || p.history.Uses(history.Key, q.ID) {
 			return true
 		}
-		if shown++; shown > mostKeys {
-			omitted++
-			return false
+		show, known := shown[q.ID]
+		if !known {
+			show = len(shown) < mostKeys
+			shown[q.ID] = show
+			if !show {
+				omitted++
+			}
 		}
-		return true
+		return show
 	})
 	return statusLimits{reports, omitted}
 }

@@ -88,7 +88,7 @@ func (f *watchedFile) reload(logger *zap.Logger, what, path string, use func(tex
 		f.failed = err.Error()
 		f.refused.Store(true)
 		reloadsRefused.Inc()
-		logger.Error(what+" refused, the last good one stays in use", zap.String("file", path), zap.Error(err))
+		everyTime(logger).Error(what+" refused, the last good one stays in use", zap.String("file", path), zap.Error(err))
 	}
 }
 

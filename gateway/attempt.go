@@ -64,10 +64,8 @@ func (t *tries) attempt() (failed *failure) {
 		target.State.End(&t.g.Breaker, a.report, now)
 	}()
 	returned := false
-	defer func() {
-		a.settleTarget(failed, returned)
-		a.endSpan(failed, returned)
-	}()
+	defer func() { a.endSpan(failed, returned) }()
+	defer func() { a.settleTarget(failed, returned) }()
 	failed = a.run(t.deadline)
 	returned = true
 	t.record.PossibleDuplicate = t.record.PossibleDuplicate || t.unsure && a.sent()

@@ -191,7 +191,7 @@ func (c *call) serveCounted(e *answers.Entry, status answers.Status, now time.Ti
 // serveEntry answers with what is stored, or another call has made.
 func (c *call) serveEntry(e *answers.Entry, body []byte, status answers.Status, now time.Time) {
 	c.isServed(status)
-	status.SetHeader(c.w.Header(), e, now)
+	c.tell(func(h http.Header) { status.SetHeader(h, e, now) })
 	c.record.Provider, c.record.Model, c.record.Finish = e.Provider, e.Model, e.Finish.String()
 	c.record.Tokens, c.record.Dropped = e.Served(), e.Dropped
 	contentType := headerJSON

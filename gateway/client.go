@@ -16,6 +16,7 @@ type streamWriter struct {
 	mu        sync.Mutex
 	stopped   bool
 	begun     bool // something went out
+	limit     time.Duration
 	lastWrite time.Time
 	every     time.Duration
 	heartbeat []byte
@@ -58,7 +59,12 @@ func (s *streamWriter) writeLast(p []byte) (int, error) {
 	if !s.begun && len(p) <= leastStream {
 		return s.send(p)
 	}
-	return s.w.Write(p)
+	n, err := s.w.Write(p)
+	if err == nil && s.limit > 0 {
+		// Nobody watches what is written after the handler. net/http lifts this after it.
+		_ = s.control.SetWriteDeadline(time.Now().Add(s.limit))
+	}
+	return n, err
 }
 
 func (s *streamWriter) send(p []byte) (int, error) {

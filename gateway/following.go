@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/caddyllm/llmproxy/cache/answers"
@@ -151,7 +152,7 @@ func (c *call) followingContext() (context.Context, context.CancelCauseFunc) {
 func (c *call) followCall(ctx context.Context, from *answers.Follower, status answers.Status) {
 	head := from.Head()
 	c.isServed(status)
-	status.SetHeader(c.w.Header(), nil, time.Now())
+	c.tell(func(h http.Header) { status.SetHeader(h, nil, time.Now()) })
 	c.record.Provider, c.record.Model = head.Provider, head.Model
 	c.openReplay([]string{head.ContentType})
 	for {

@@ -83,6 +83,15 @@ func (a *attempt) commitStream(contentType []string) {
 	a.answered()
 }
 
+// tell writes what the header tells. One that has gone out early takes no more.
+func (c *call) tell(write func(h http.Header)) {
+	c.opening.Lock()
+	defer c.opening.Unlock()
+	if c.writer == nil {
+		write(c.w.Header())
+	}
+}
+
 // stopEarly keeps the header from being sent early from now on.
 func (c *call) stopEarly() {
 	c.shut = true
@@ -126,6 +135,7 @@ func (c *call) send(events []byte) bool {
 	if !c.gone() {
 		write := c.writer.write
 		if c.hasEnd && !c.lingers() {
+			c.writer.limit = c.g.Limits.WriteStall
 			write = c.writer.writeLast
 		}
 		n, err := write(events)
@@ -195,9 +205,9 @@ func (c *call) failInStream(e *transform.Error) bool {
 }
 
 // lingers tells whether the handler may have something to do at the end that the
-// client need not wait for.
+// client need not wait for, or whether the end can't be bounded as over HTTP/1.
 func (c *call) lingers() bool {
-	if c.cache != nil {
+	if c.cache != nil || c.payload != nil || c.r.ProtoMajor != 1 {
 		return true
 	}
 	if c.g.Quotas == nil {

@@ -192,7 +192,8 @@ func withoutWords(text string, is func(string) bool) string {
 			end = len(text)
 		}
 		if word := text[at:end]; len(word) >= leastSecret && len(word) <= maxWord {
-			for _, candidate := range [...]string{word, strings.TrimRight(word, ".:!?"), word[strings.LastIndexAny(word, "=:")+1:]} {
+			bare := word[transform.EscapedAt(text, at):]
+			for _, candidate := range [...]string{word, bare, strings.TrimRight(bare, ".:!?"), word[strings.LastIndexAny(word, "=:")+1:]} {
 				if len(candidate) >= leastSecret && is(candidate) {
 					begin := at + strings.Index(word, candidate)
 					out.WriteString(text[from:begin])

@@ -86,7 +86,7 @@ func TestPayloadsAreWhatTheClientSentAndGot(t *testing.T) {
 func TestPayloadsHoldNoCredential(t *testing.T) {
 	g, srv, heard := eavesdropped(t)
 	secrets := []string{appKey, otherKey, providerKey, "team of the operator", "sk-proj-AbC123_defGHI456", url.QueryEscape(providerKey)}
-	text := "hear: " + strings.Join(secrets, ", ") + ". key=" + otherKey + " \"" + otherKey + "\""
+	text := "hear: " + strings.Join(secrets, ", ") + ". key=" + otherKey + " \"" + otherKey + "\"\n" + otherKey + "\t" + otherKey + "."
 	body, err := json.Marshal(map[string]any{"model": "openai/x", "messages": []any{map[string]any{"role": "user", "content": text}}})
 	if err != nil {
 		t.Fatal(err)

@@ -183,6 +183,11 @@ func (c *call) unlimited(err error) error {
 
 // tellLimits writes what is left, in the client's own words where it has some.
 func (c *call) tellLimits(d *limits.Decision) {
+	c.opening.Lock()
+	defer c.opening.Unlock()
+	if c.writer != nil {
+		return // the header has gone out early
+	}
 	switch c.client.Format() {
 	case transform.OpenAIChat, transform.Responses:
 		limits.SetOpenAI(c.w.Header(), d)

@@ -41,6 +41,9 @@ func (c *call) rescue() {
 		return
 	}
 	c.record.Error, c.record.ErrorStatus = errInternal.Class(), http.StatusInternalServerError
+	if c.hasEnd {
+		_ = http.NewResponseController(c.w).Flush() // the client may have the end that there was
+	}
 	if c.hasEnd || !c.failInStream(errInternal) {
 		panic(http.ErrAbortHandler)
 	}

@@ -68,7 +68,8 @@ func (u *Upstream) Prove(ctx context.Context, key, model string) (proof Proof) {
 	}()
 	// Transports may look for the placeholders of a request.
 	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
-	if proof, done := u.proveByList(ctx, key); done {
+	proof, done := u.proveByList(ctx, key)
+	if done || model == "" && proof.Standing == Refused {
 		return proof
 	}
 	if model == "" {
@@ -104,7 +105,8 @@ func (u *Upstream) proveByList(ctx context.Context, key string) (proof Proof, do
 	}
 	proof, status := ask(true)
 	switch {
-	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status == http.StatusNotImplemented:
+	case status == http.StatusForbidden, // a key may be for answers alone
+		status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status == http.StatusNotImplemented:
 		return proof, false
 	case proof.Standing != Accepted:
 		return proof, true
@@ -114,7 +116,7 @@ func (u *Upstream) proveByList(ctx context.Context, key string) (proof Proof, do
 		return proof, true // there is nothing to prove
 	}
 	_, status = ask(false)
-	return proof, status/100 != 2
+	return proof, status == http.StatusUnauthorized || status == http.StatusForbidden
 }
 
 // post asks for something about a short conversation.

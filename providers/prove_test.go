@@ -92,6 +92,7 @@ func TestCredentialsAreProvenByWhatCostsLeast(t *testing.T) {
 		{"no list, tokens to count", "anthropic", "m", onlyPosts(200), providers.Accepted, "count", "GET /v1/models, POST /v1/messages/count_tokens"},
 		{"a key that is unknown", "openai", "", always(401), providers.Refused, "models", "GET /models"},
 		{"a key without rights", "openai", "", always(403), providers.Refused, "models", "GET /models"},
+		{"a key that may not list", "groq", "m", notToList, providers.Accepted, "chat", "GET /models, POST /chat/completions"},
 		{"a key that is used up for now", "openai", "", always(429), providers.Throttled, "models", "GET /models"},
 		{"an account without money", "groq", "m", onlyPosts(402), providers.Penniless, "chat", "GET /models, POST /chat/completions"},
 		{"a provider in trouble", "openai", "", always(500), providers.Failing, "models", "GET /models"},
@@ -129,4 +130,12 @@ func TestWhoDoesNotAnswerIsUnreachable(t *testing.T) {
 	if proof := u.Prove(ctx, "k", ""); proof.Standing != providers.Unreachable || proof.Detail != "no answer in time" {
 		t.Errorf("%+v", proof)
 	}
+}
+
+// notToList is a provider whose key is for answers alone.
+func notToList(r *http.Request, _ bool) int {
+	if r.Method == http.MethodGet {
+		return http.StatusForbidden
+	}
+	return http.StatusOK
 }

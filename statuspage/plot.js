@@ -39,7 +39,7 @@ export class Plot {
 			el("header", null, el("h3", null, this.title), this.control, this.sum), this.canvas, this.tip, this.table)
 		this.table.addEventListener("toggle", () => this.fillTable())
 		this.canvas.addEventListener("keydown", event => this.key(event))
-		this.canvas.addEventListener("focus", () => this.moved(this.cursor ?? this.steps - 1, this))
+		this.canvas.addEventListener("focus", () => this.series && this.moved(this.cursor ?? this.steps - 1, this))
 		this.canvas.addEventListener("blur", () => this.moved(null))
 		this.canvas.addEventListener("pointermove", event => this.point(event))
 		this.canvas.addEventListener("pointerleave", () => this.moved(null))
@@ -135,6 +135,7 @@ export class Plot {
 	}
 
 	key(event) {
+		if (!this.series) return
 		const now = this.cursor ?? this.steps - 1
 		const to = {ArrowLeft: now - 1, ArrowDown: now - 1, ArrowRight: now + 1, ArrowUp: now + 1, PageDown: now - 10, PageUp: now + 10, Home: 0, End: this.steps - 1}[event.key]
 		if (event.key === "Escape") this.moved(null)
@@ -144,6 +145,7 @@ export class Plot {
 	}
 
 	point(event) {
+		if (!this.series || !this.inner) return
 		const box = this.canvas.getBoundingClientRect()
 		const i = Math.floor((event.clientX - box.left - left) / this.inner.width * this.steps)
 		this.moved(i >= 0 && i < this.steps ? i : null, this)

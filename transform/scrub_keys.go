@@ -48,10 +48,12 @@ func findKeys(text string) (found []keySpan) {
 			}
 			for at := strings.Index(in, hint); at >= 0; {
 				next := at + len(hint)
-				if key, ok := shape.match(text, at); ok {
+				key, ok := shape.match(text, at)
+				if ok {
 					found = append(found, key)
-					next = key.to
 				}
+				// What is a plain word as a whole has no key of the shape in it.
+				next = max(next, key.to)
 				step := strings.Index(in[next:], hint)
 				if step < 0 {
 					break
@@ -76,7 +78,7 @@ type keyShape struct {
 
 func (s *keyShape) match(text string, at int) (key keySpan, ok bool) {
 	before := byte(' ')
-	if at > 0 {
+	if at > 0 && !endsEscape(text[:at]) {
 		before = text[at-1]
 	}
 	switch {
@@ -96,6 +98,27 @@ func (s *keyShape) match(text string, at int) (key keySpan, ok bool) {
 	}
 	key.to -= len(value) - len(strings.TrimRight(value, `\`)) // which may escape a quote
 	return key, true
+}
+
+// EscapedAt is how many bytes at a place of JSON are the rest of an escape that a
+// backslash before it begins, such as the n of a line feed: none of a word.
+func EscapedAt(text string, at int) int {
+	for _, n := range [...]int{1, 5} {
+		if at+n <= len(text) && endsEscape(text[:at+n]) {
+			return n
+		}
+	}
+	return 0
+}
+
+// endsEscape tells whether a text ends with an escape of JSON: a letter that it ends
+// with is none then. To take a backslash for one does no harm.
+func endsEscape(text string) bool {
+	n := len(text)
+	if n >= 2 && text[n-2] == '\\' && strings.IndexByte("bfnrt", text[n-1]) >= 0 {
+		return true
+	}
+	return n >= 6 && text[n-6] == '\\' && text[n-5] == 'u' && strings.Trim(text[n-4:], "0123456789abcdefABCDEF") == ""
 }
 
 func isAlphanumeric(b byte) bool {

@@ -16,6 +16,8 @@ func TestScrubKeysLeavesTheRestOfAPayload(t *testing.T) {
 		`{"arguments":"{\"api_key\":\"AbCd12345678\"}"}`:                                        `{"arguments":"{\"api_key\":\"[redacted]\"}"}`,
 		`GET /?api_key=AbCd12345678&x=1`:                                                        `GET /?api_key=[redacted]&x=1`,
 		`llmp_Ab12Cd34_0123456789012345678901234567890123456789012_AbCdEf`:                      `[redacted]`,
+		`{"content":"keys:\nllmp_Ab12Cd34_01234567890123456789012345678901234"}`:                `{"content":"keys:\n[redacted]"}`,
+		`{"content":"\tBearer abcdefgh12345\u000aghp_AbCd1234EfGh5678IjKl"}`:                    `{"content":"\tBearer [redacted]\u000a[redacted]"}`,
 	} {
 		if got := ScrubKeys(in); got != want {
 			t.Errorf("%s\n became %s\nand not %s", in, got, want)

@@ -113,13 +113,21 @@ func (e *Excerpt) Size() int64 { return e.size }
 // Full tells whether some of the text is missing, apart from media.
 func (e *Excerpt) Full() bool { return e.full }
 
+// wrapped is the shortest line of base64 that is broken into lines.
+const wrapped = 60
+
 // base64End is where base64 ends that begins at the place. A slash may be escaped,
-// as some write it in JSON.
+// as some write it in JSON, and so are the ends of long lines.
 func base64End(p []byte, at int) int {
+	begin := at
 	for at < len(p) {
 		switch {
 		case letters[p[at]]:
 			at++
+		case at-begin >= wrapped && p[at] == '\\' && at+1 < len(p) && (p[at+1] == 'n' || p[at+1] == 'r'):
+			if at += 2; at < len(p) && letters[p[at]] {
+				begin = at
+			}
 		case p[at] == '\\' && at+1 < len(p) && p[at+1] == '/':
 			at += 2
 		default:

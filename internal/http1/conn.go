@@ -147,7 +147,7 @@ func (c *conn) exchange(r *http.Request, trace *httptrace.ClientTrace) (*http.Re
 		}
 		return nil, err
 	}
-	if err != nil {
+	if err != nil && c.ctx != nil { // an answer without a body is over
 		c.readUntil(time.Time{})
 	}
 	return answer, nil

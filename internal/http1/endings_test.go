@@ -239,3 +239,47 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	callers.Wait()
 }
+
+// breaking is a connection on which half of what is written goes out.
+type breaking struct{ net.Conn }
+
+var errBroken = errors.New("broken")
+
+func (b breaking) Write(p []byte) (int, error) {
+	n, err := b.Conn.Write(p[:len(p)/2])
+	if err == nil {
+		err = errBroken
+	}
+	return n, err
+}
+
+// A request that broke off may have been refused, with a body or without.
+func TestAnswersToRequestsThatBrokeOff(t *testing.T) {
+	for name, answer := range map[string]string{
+		"with a body":    "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!",
+		"without a body": "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, func(_ int, c net.Conn, in *bufio.Reader) {
+				_, _ = in.Peek(1)
+				_, _ = io.WriteString(c, answer)
+				hung(c)
+			})
+			transport := newTransport(t, Options{})
+			r, _ := post(t.Context(), s.URL, long(1000))
+			c, err := transport.host(r).dial(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.stream = breaking{c.stream}
+			response, err := c.exchange(r, nil)
+			if err != nil || response.StatusCode != http.StatusRequestEntityTooLarge {
+				t.Fatalf("the answer is %+v, error %v", response, err)
+			}
+			_ = response.Body.Close()
+			if transport.waiting() != 0 {
+				t.Error("the connection waits")
+			}
+		})
+	}
+}

@@ -7,6 +7,9 @@ import (
 	"github.com/caddyllm/llmproxy/transform"
 )
 
+// usualMessages is for how many there is room at once.
+const usualMessages = 256
+
 func (d *requestDecoder) messages(v jsonbytes.Value) error {
 	at := d.root.Key("messages")
 	switch {
@@ -19,7 +22,7 @@ func (d *requestDecoder) messages(v jsonbytes.Value) error {
 	last := count - 1
 	// Of a hostile list, which may be of anything, no more than its bytes can hold.
 	d.left = min(count, 1+len(v)/len(`{"role":"user","content":""}`))
-	d.r.Turns = make([]transform.Turn, 0, d.left)
+	d.r.Turns = make([]transform.Turn, 0, min(d.left, usualMessages))
 	for i, e := range v.Elements() {
 		if err := d.message(i, e, at.Index(i), i == last); err != nil {
 			return err

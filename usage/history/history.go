@@ -68,10 +68,13 @@ func (h *History) live(at time.Time, c *Counts) {
 	}
 	s.requests += c.Requests
 	s.tokens += c.Tokens()
-	if day := dayOf(at); day != h.day {
+	day := dayOf(at)
+	if day > h.day {
 		h.day, h.today = day, Counts{}
 	}
-	h.today.add(c)
+	if day == h.day { // and not of a call that was over before midnight
+		h.today.add(c)
+	}
 }
 
 func dayOf(at time.Time) int64 { return at.Unix() / int64(24*time.Hour/time.Second) }
