@@ -2,8 +2,10 @@ package transform
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestScrubKeysLeavesTheRestOfAPayload(t *testing.T) {
@@ -58,5 +60,25 @@ func BenchmarkScrubKeys(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		ScrubKeys(text)
+	}
+}
+
+// A text must not be able to have itself searched over and over: one full of beginnings
+// takes not much longer than one with a single one. The best of several tries counts.
+func TestScrubKeysSearchesOnce(t *testing.T) {
+	took := func(text string) time.Duration {
+		best := time.Duration(math.MaxInt64)
+		for range 5 {
+			begun := time.Now()
+			ScrubKeys(text)
+			best = min(best, time.Since(begun))
+		}
+		return best
+	}
+	once := took("-hf-" + strings.Repeat("x", maxKey))
+	for _, piece := range []string{"-hf-", "key=", "key:a.", "sk-", "password:", "bearer a"} {
+		if all := took(strings.Repeat(piece, maxKey/len(piece))); all > 50*once {
+			t.Errorf("%q: it took %.0f times as long", piece, float64(all)/float64(once))
+		}
 	}
 }
