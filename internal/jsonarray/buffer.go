@@ -101,6 +101,9 @@ func (b *Buffer) Next() (event sse.Event, ok bool) {
 			if isSpace(c) {
 				continue
 			}
+			if b.state == closed && at > 0 { // white space, however it came, is no part of what it stands before
+				return sse.Event{Raw: b.take(at)}, true
+			}
 			if b.outside(c, at); b.state == closed {
 				return sse.Event{Raw: b.take(at + 1)}, true
 			}
